@@ -1,0 +1,169 @@
+"""Checks of arguments: what came, what was expected, before anything changes."""
+
+import difflib
+import math
+import numbers
+
+import numpy as np
+
+
+def fail(expected, *, error=ValueError, hint="", **received):
+    """Raises `error`: which argument, what it must be, what came, how to mend it.
+
+    Args:
+        expected: What the argument must be, to follow "must be" in the sentence.
+        error: Class of the exception.
+        hint: A further sentence with the way out.
+        **received: The one argument at fault, by name.
+    """
+    ((name, value),) = received.items()
+    text = f"`{name}` must be {expected}. Received: {name}={value!r}."
+    raise error(f"{text} {hint}".rstrip())
+
+
+def integer(*, minimum=1, maximum=math.inf, **argument):
+    """Returns the one named argument if it is an integer within its bounds."""
+    ((_, value),) = argument.items()
+    expected = f"an integer {_bounds(minimum, maximum)}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        fail(expected, error=TypeError, **argument)
+    if not minimum <= value <= maximum:
+        fail(expected, **argument)
+    return int(value)
+
+
+def number(*, minimum=-math.inf, maximum=math.inf, **argument):
+    """Returns the one named argument if it is a finite number within its bounds."""
+    ((_, value),) = argument.items()
+    expected = f"a finite number {_bounds(minimum, maximum)}".rstrip()
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        fail(expected, error=TypeError, **argument)
+    if not (math.isfinite(value) and minimum <= value <= maximum):
+        fail(expected, **argument)
+    return float(value)
+
+
+def _bounds(minimum, maximum):
+    least = f"of at least {minimum}" if minimum > -math.inf else ""
+    most = f"of at most {maximum}" if maximum < math.inf else ""
+    return " and ".join(filter(None, [least, most]))
+
+
+def one_of(choices, **argument):
+    """Returns the one named argument if it is among `choices`, else names the nearest."""
+    ((_, value),) = argument.items()
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), map(str, choices), n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else ""
+        fail(f"one of {sorted(map(str, choices))}", hint=hint, **argument)
+    return value
+
+
+def integers(*, minimum=1, **argument):
+    """Returns the one named argument as a list of at least one integer."""
+    ((name, value),) = argument.items()
+    if not isinstance(value, (list, tuple)) or not value:
+        fail(
+            f"a list of one or more integers of at least {minimum}",
+            error=TypeError if not isinstance(value, (list, tuple)) else ValueError,
+            **argument,
+        )
+    return [integer(minimum=minimum, **{name: item}) for item in value]
+
+
+def event_shape(**argument):
+    """Returns the one named argument as a tuple of positive integers."""
+    return tuple(integers(**argument))
+
+
+def image_shape(**argument):
+    """Returns the one named argument as `(height, width, channels)`."""
+    ((name, value),) = argument.items()
+    shape = event_shape(**argument)
+    if len(shape) != 3:
+        fail("(height, width, channels)", hint="Name the channels too.", **argument)
+    return shape
+
+
+def array(shape, *, low=-math.inf, high=math.inf, because="", **argument):
+    """Returns the one named argument as a float32 array `[batch, *shape]`.
+
+    Args:
+        shape: Shape of one example.
+        low: Least value allowed.
+        high: Greatest value allowed.
+        because: What asks for these values, for the message.
+        **argument: Anything that `np.asarray` reads as numbers.
+
+    Raises:
+        TypeError: Where the values are no real numbers.
+        ValueError: Where the batch is empty, has another shape, holds NaN or Inf or
+            leaves the range.
+    """
+    ((name, _),) = argument.items()
+    value = real(**argument)
+    _check_shape(name, value.shape, tuple(shape))
+    if value.size:
+        _check_range(name, value, low, high, because)
+    return value.astype("float32", copy=False)
+
+
+def real(**argument):
+    """Returns the one named argument as an array of real numbers.
+
+    Raises:
+        TypeError: Where it is ragged, complex, or no numbers at all.
+    """
+    ((name, value),) = argument.items()
+    try:
+        value = np.asarray(value)
+    except (ValueError, TypeError) as error:  # ragged lists, ragged tensors
+        raise TypeError(
+            f"`{name}` must be an array of real numbers. Received: {name} of type "
+            f"{type(value).__name__}, which is not rectangular."
+        ) from error
+    # ml_dtypes such as bfloat16 are floats of kind "V".
+    if value.dtype.kind not in "fiub" and value.dtype.name != "bfloat16":
+        raise TypeError(
+            f"`{name}` must be an array of real numbers. "
+            f"Received: {name} of dtype {value.dtype}."
+        )
+    return value
+
+
+def _check_shape(name, received, shape):
+    if len(received) == len(shape) + 1 and all(
+        have in (None, want) for have, want in zip(received[1:], shape, strict=True)
+    ):
+        return
+    raise ValueError(
+        f"`{name}` must be of shape [batch, {', '.join(map(str, shape))}]. "
+        f"Received: {name} of shape {list(received)}. {_shape_hint(received, shape)}"
+    )
+
+
+def _shape_hint(received, shape):
+    if shape[-1] == 1 and received[1:] == shape[:-1]:
+        return "Add the channel: x[..., None]."
+    if received == shape:
+        return "Add the batch dimension: x[None]."
+    if len(shape) == 3 and received[1:] == (shape[2], *shape[:2]):
+        return "Put channels last: np.moveaxis(x, 1, -1)."
+    if None not in received[1:] and math.prod(received[1:]) == math.prod(shape):
+        return f"Reshape it: x.reshape(-1, {', '.join(map(str, shape))})."
+    return "The model was built for other data."
+
+
+def _check_range(name, value, low, high, because):
+    least, greatest = float(value.min()), float(value.max())  # NaN wins in both
+    if not (math.isfinite(least) and math.isfinite(greatest)):
+        raise ValueError(
+            f"`{name}` must be finite. Received: {name} with NaN or Inf, "
+            f"least {least}, greatest {greatest}."
+        )
+    if least < low or greatest > high:
+        hint = "Scale it: x / 255." if (low, high) == (0, 1) and greatest > 1 else ""
+        raise ValueError(
+            f"`{name}` must lie in [{low}, {high}]{because and ' for ' + because}. "
+            f"Received: {name} with values from {least} to {greatest}. {hint}".rstrip()
+        )

@@ -1,0 +1,109 @@
+"""What every exporter shares: signatures on disk, compared in numbers, renamed whole."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import shutil
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfvae import checks
+
+# Largest relative difference from the model that is published.
+TOLERANCE = 1e-5
+
+
+def write(model, signatures, path):
+    """Writes a SavedModel with these signatures, and compares it with the model.
+
+    Args:
+        model: The Keras model that owns the variables.
+        signatures: Dict of `Signature` by name.
+        path: Folder to write.
+
+    Raises:
+        RuntimeError: Where a signature on disk answers otherwise than the model.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, signature in signatures.items():
+        function = tf.function(signature.function, input_signature=signature.inputs)
+        function.get_concrete_function()
+        archive.add_endpoint(name, function)
+    archive.write_out(str(path), verbose=False)
+    loaded = tf.saved_model.load(str(path)).signatures
+    for name, signature in signatures.items():
+        compare(signature, lambda name=name, **x: loaded[name](**x), f"{path}:{name}")
+
+
+def compare(signature, exported, label):
+    """Raises unless an exported function answers as the model does on made-up inputs.
+
+    Functions without inputs draw their own random numbers and are only run.
+    """
+    inputs = {spec.name: example(spec) for spec in signature.inputs}
+    wanted, got = signature.function(**inputs), exported(**inputs)
+    for key in wanted if inputs else ():
+        scale = np.maximum(1, np.abs(wanted[key]))
+        error = np.max(np.abs(wanted[key] - got[key]) / scale)
+        if not error <= TOLERANCE:
+            raise RuntimeError(
+                f"Nothing was published: output {key!r} of {label} differs from the "
+                f"model's by {error:.2g}, more than {TOLERANCE}."
+            )
+
+
+def example(spec, batch_size=3):
+    """Made-up input for a `tf.TensorSpec`: values in [0, 1), or rows of seeds."""
+    shape = [batch_size, *spec.shape[1:]]
+    rng = np.random.default_rng(0)
+    if spec.dtype.is_integer:
+        return tf.constant(rng.integers(0, 2**31, shape), spec.dtype)
+    return tf.constant(rng.random(shape), spec.dtype)
+
+
+@contextlib.contextmanager
+def scratch(parent):
+    """A temporary folder `.tmp-*` in `parent`, gone at the end unless renamed.
+
+    Raises:
+        ValueError: Where `parent` is a file or cannot be written to.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=parent))
+    except OSError as error:
+        raise ValueError(
+            f"`path` must be in a folder that can be written to. "
+            f"Received: path={str(parent)!r} ({error.strerror})."
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_model(model):
+    """Checks that a model has signatures, which takes a built model of this package."""
+    if not hasattr(model, "signatures"):
+        checks.fail("a tfvae model", error=TypeError, model=model)
+    return model.signatures()
+
+
+def sha256(path):
+    """Hexadecimal SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path):
+    """Has the operating system write a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

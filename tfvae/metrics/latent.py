@@ -1,0 +1,137 @@
+"""What the latents carry: active units, KL by dimension, mutual information."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae import checks, seeds
+
+tfd = tfp.distributions
+
+# Examples at once.
+ROWS = 500
+
+
+def kl_per_dimension(model, x):
+    """Mean over examples of `KL(q(z_d | x) || p(z_d))` for each latent d, in nats.
+
+    For a factorized posterior they sum to the model's KL; for another Gaussian these
+    are the divergences of its marginals.
+
+    Args:
+        model: A model with a Gaussian posterior and a standard normal prior.
+        x: Data `[batch, *event_shape]`, or a data set of it.
+
+    Returns:
+        An array `[latent]`.
+
+    Raises:
+        TypeError: Where x holds no real numbers.
+        ValueError: Where x does not fit the model.
+
+    Example:
+        >>> model = tfvae.VAE(
+        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
+        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
+        ...     latent_dim=2,
+        ... )
+        >>> tfvae.metrics.kl_per_dimension(model, np.zeros([3, 8, 8, 1])).shape
+        (2,)
+    """
+    loc, scale = _moments(model, x)
+    p_z = model.prior()
+    kl = tfd.kl_divergence(
+        tfd.Normal(loc, scale), tfd.Normal(p_z.mean(), p_z.stddev())
+    )
+    return np.mean(kl, axis=0)
+
+
+def active_units(model, x, threshold=0.01):
+    """Number of latents d with `Var_x(E[z_d | x]) > threshold`.
+
+    Args:
+        model: A latent-variable model.
+        x: Data `[batch, *event_shape]`, or a data set of it.
+        threshold: Variance above which a latent counts; 0.01 in the paper.
+
+    Returns:
+        An int.
+
+    Raises:
+        TypeError: Where x holds no real numbers.
+        ValueError: Where x does not fit the model.
+
+    Example:
+        >>> model = tfvae.VAE(
+        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
+        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
+        ...     latent_dim=2,
+        ... )
+        >>> tfvae.metrics.active_units(model, np.zeros([3, 8, 8, 1]))
+        0
+
+    References:
+        Burda et al., Importance Weighted Autoencoders, 2015,
+        https://arxiv.org/abs/1509.00519
+    """
+    threshold = checks.number(minimum=0, threshold=threshold)
+    return int((np.var(model.encode(x), axis=0) > threshold).sum())
+
+
+def mutual_information(model, x, seed=0):
+    """Mutual information of x and z under `q(z | x)` and the data, in nats.
+
+    `mean(log q(z | x) - log q(z))` with one draw of z for each example and the
+    aggregated posterior `q(z) = mean over the data of q(z | x)`. It is at most the mean
+    KL, and at most the log of the number of examples, which are all compared with each
+    other.
+
+    Args:
+        model: A latent-variable model.
+        x: Data `[batch, *event_shape]`, or a data set of it.
+        seed: int, `keras.random.SeedGenerator` or None.
+
+    Returns:
+        A float.
+
+    Raises:
+        TypeError: Where x holds no real numbers.
+        ValueError: Where x does not fit the model.
+
+    Example:
+        >>> model = tfvae.VAE(
+        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
+        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
+        ...     latent_dim=2,
+        ... )
+        >>> round(tfvae.metrics.mutual_information(model, np.zeros([3, 8, 8, 1])), 3)
+        0.0
+
+    References:
+        Hoffman and Johnson, ELBO surgery, 2016,
+        http://approximateinference.org/accepted/HoffmanJohnson2016.pdf
+    """
+    params = tf.concat([_params(model, part) for part in _parts(model, x)], axis=0)
+    q = model.posterior.distribution(params)
+    z, log_q = q.experimental_sample_and_log_prob(seed=seeds.rows(seed, 1)[0])
+    rows = max(1, 4_000_000 // (len(params) * model.latent_dim))
+    pairs = [
+        tf.reduce_logsumexp(q.log_prob(z[i : i + rows, None]), axis=1)
+        for i in range(0, len(z), rows)
+    ]
+    log_aggregate = tf.concat(pairs, axis=0) - np.log(len(params))
+    return float(tf.reduce_mean(log_q - log_aggregate))
+
+
+def _parts(model, x):
+    x = model.check_inputs(x)
+    return [x[i : i + ROWS] for i in range(0, max(len(x), 1), ROWS)]
+
+
+def _params(model, x):
+    return model.posterior.params(tf.constant(x))
+
+
+def _moments(model, x):
+    q = [model.posterior.distribution(_params(model, part)) for part in _parts(model, x)]
+    return tf.concat([d.mean() for d in q], 0), tf.concat([d.stddev() for d in q], 0)

@@ -1,0 +1,348 @@
+"""The base of every model: training step, seeds, reports, guarded updates."""
+
+import abc
+import typing
+
+import keras
+import tensorflow as tf
+
+from tfvae import checks
+from tfvae.config import Configurable
+from tfvae.models import feeding
+from tfvae.models.guard import FiniteGuard, Report, Skipped, all_finite
+
+# Rows that a method of a model handles at once; larger requests are split.
+CHUNK = 512
+
+
+class Signature(typing.NamedTuple):
+    """One entry point of a model, in Python and wherever it is exported to.
+
+    Attributes:
+        function: Takes tensors by name and returns a dict of tensors by name.
+        inputs: A `tf.TensorSpec` for each, with its name and a leading variable batch.
+    """
+
+    function: typing.Callable
+    inputs: tuple
+
+
+class GenerativeModel(Configurable, keras.Model, abc.ABC):
+    """Abstract: a Keras model that is trained by maximising `terms()["objective"]`.
+
+    A subclass gives `term_names`, `terms`, `check_inputs`, `signatures` and `call`.
+    The base owns the training step and its guard: a batch whose loss or gradient is not
+    finite leaves weights, optimizer and seeds as they were.
+
+    Args:
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator()
+        self.report = Report(["loss", *self.term_names], name="report")
+        self.skipped = Skipped(name="skipped")
+
+    @property
+    @abc.abstractmethod
+    def term_names(self):
+        """Names of what `terms` gives beside the objective, in the order of reports."""
+
+    @abc.abstractmethod
+    def terms(self, inputs, seed, training=False):
+        """What is maximised and what is reported, in nats for each example.
+
+        Args:
+            inputs: As `unpack` gives them.
+            seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
+            training: Passed on to the networks.
+
+        Returns:
+            A dict of tensors `[batch]`: `"objective"` and the `term_names`.
+        """
+
+    @abc.abstractmethod
+    def check_inputs(self, x):
+        """What a user gave as data, as checked float32 arrays; builds the model.
+
+        Raises:
+            TypeError: Where it holds no real numbers.
+            ValueError: Where shape or values do not fit the model.
+        """
+
+    @abc.abstractmethod
+    def signatures(self):
+        """A dict of `Signature` by name: the methods, and what `tfvae.export` writes."""
+
+    def unpack(self, data):
+        """The inputs in an element of a data set: `x`, `(x,)` or `(x, x)`."""
+        x = data[0] if isinstance(data, (tuple, list)) else data
+        return tf.cast(x, tf.float32)
+
+    @property
+    def metrics(self):
+        return [self.report]
+
+    def compile(self, optimizer="adam", **kwargs):
+        """Configures training, as `keras.Model.compile` does, without a loss.
+
+        Args:
+            optimizer: A Keras optimizer or its name.
+            **kwargs: Keras's `jit_compile`, `steps_per_execution`, `run_eagerly` and
+                `auto_scale_loss`.
+
+        Raises:
+            TypeError: Where a loss or metrics are given.
+            ValueError: Where the learning rate is negative or not finite.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name):
+                expected = "left out: the model has its own objective"
+                checks.fail(expected, error=TypeError, **{name: kwargs[name]})
+        optimizer = keras.optimizers.get(optimizer)
+        checks.number(minimum=0, learning_rate=float(optimizer.learning_rate))
+        super().compile(optimizer, **kwargs)
+
+    def compile_from_config(self, config):
+        """Compiles as before saving, with the optimizer's variables created."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        *,
+        validation_data=None,
+        validation_split=0.0,
+        shuffle=True,
+        validation_batch_size=None,
+        **kwargs,
+    ):
+        """Trains as `keras.Model.fit` does, after checking the data.
+
+        Arrays are shuffled anew in every epoch, in an order that depends only on the
+        model's seed and the optimizer's step count.
+
+        Args:
+            x: Data: an array, or a `tf.data.Dataset`, `PyDataset` or generator whose
+                elements are `x`, `(x,)` or `(x, x)`.
+            y: Nothing, or x again.
+            batch_size: Rows in a batch of an array, 32 when left out.
+            epochs: Number of the epoch to stop after.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            validation_data: Data of the same kinds as x.
+            validation_split: Share of an array to hold out, from its end.
+            shuffle: Whether to shuffle an array.
+            validation_batch_size: As `batch_size`, for validation.
+            **kwargs: Keras's `initial_epoch`, `steps_per_epoch`, `validation_steps` and
+                `validation_freq`.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            TypeError: Where the data are no real numbers, or weights are given.
+            ValueError: Where the data do not fit the model.
+            FloatingPointError: After ten batches in a row with NaN or Inf.
+        """
+        self._assert_compile_called("fit")
+        checks.integer(minimum=0, epochs=epochs)
+        _check_no_weights(kwargs)
+        if validation_split:
+            feeding.same_target(x, y)
+            x, validation_data = feeding.split(x, validation_split)
+            y = None
+        repeat = kwargs.get("steps_per_epoch") is not None
+        x = self._feed(x, y, batch_size, self._turn_seed if shuffle else None, repeat)
+        if validation_data is not None:
+            size = validation_batch_size or batch_size
+            validation_data = self._feed(*_unzip(validation_data), size)
+        history = super().fit(
+            x,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=_with_guard(callbacks),
+            validation_data=validation_data,
+            shuffle=shuffle and isinstance(x, keras.utils.PyDataset),
+            **kwargs,
+        )
+        self.finish_fit()
+        return history
+
+    def finish_fit(self):
+        """Called at the end of `fit`: a place for warnings. Nothing by default."""
+
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        """Means of loss and terms, as `keras.Model.evaluate`, after checking the data.
+
+        Args:
+            x: Data, as in `fit`.
+            y: Nothing, or x again.
+            batch_size: Rows in a batch of an array, 32 when left out.
+            **kwargs: Keras's other arguments.
+
+        Returns:
+            A list `[loss, *term_names]`, or a dict where `return_dict=True`.
+        """
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
+            _check_no_weights(kwargs)
+            x, y = self._feed(x, y, batch_size), None
+        kwargs.pop("sample_weight", None)
+        as_dict = kwargs.pop("return_dict", False)
+        logs = super().evaluate(x, y, return_dict=True, **kwargs)
+        return logs if as_dict else [logs[name] for name in self.report.names]
+
+    def predict(self, x, batch_size=None, **kwargs):
+        """The outputs of `call` as an array, as `keras.Model.predict`.
+
+        Args:
+            x: Data, as in `fit`.
+            batch_size: Rows in a batch of an array, 32 when left out.
+            **kwargs: Keras's other arguments.
+
+        Returns:
+            An array `[batch, ...]`.
+        """
+        return super().predict(self._feed(x, None, batch_size), **kwargs)
+
+    def train_step(self, data):
+        """One guarded step of the optimizer on a batch."""
+        inputs = self.unpack(data)
+        state = self.non_trainable_variables  # seeds, moving averages
+        before = [tf.identity(variable) for variable in state]
+        with tf.GradientTape() as tape:
+            terms = self._seeded_terms(inputs, training=True)
+            loss = -tf.reduce_mean(terms["objective"]) + tf.add_n([0.0, *self.losses])
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        finite = self._finite(loss, gradients)
+        self._apply_if(finite, gradients)
+        for variable, value in zip(state, before, strict=True):
+            variable.assign(tf.where(finite, variable, value))
+        self.skipped.update_state(finite)
+        return self._reported(loss, terms, finite)
+
+    def test_step(self, data):
+        """The same terms as in training, without an update."""
+        terms = self._seeded_terms(self.unpack(data), training=False)
+        loss = -tf.reduce_mean(terms["objective"]) + tf.add_n([0.0, *self.losses])
+        return self._reported(loss, terms)
+
+    def predict_step(self, data):
+        """The outputs of `call` for a batch."""
+        return self(self.unpack(data), training=False)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for i, state in enumerate(self._seed_states()):
+            store[f"seed_{i}"] = state.numpy()
+
+    def load_own_variables(self, store):
+        values = {name: store[name] for name in store.keys()}
+        for i, state in enumerate(self._seed_states()):
+            state.assign(values.pop(f"seed_{i}"))
+        super().load_own_variables(values)
+
+    def run(self, name, **inputs):
+        """Runs one of the `signatures`, compiled, in chunks of bounded memory.
+
+        Args:
+            name: Name of the signature.
+            **inputs: Arrays or tensors `[batch, ...]`.
+
+        Returns:
+            A dict of tensors `[batch, ...]`.
+        """
+        signature = self.signatures()[name]
+        if any(tf.is_symbolic_tensor(value) for value in inputs.values()):
+            return signature.function(**inputs)
+        specs = {spec.name: spec for spec in signature.inputs}
+        function = self._run.get_concrete_function(name, **specs)  # traced once
+        inputs = {key: tf.convert_to_tensor(value) for key, value in inputs.items()}
+        num_rows = len(next(iter(inputs.values())))
+        parts = [
+            function(**{key: value[i : i + CHUNK] for key, value in inputs.items()})
+            for i in range(0, max(num_rows, 1), CHUNK)
+        ]
+        return {key: tf.concat([part[key] for part in parts], 0) for key in parts[0]}
+
+    @tf.function(autograph=False)
+    def _run(self, name, **inputs):
+        return self.signatures()[name].function(**inputs)
+
+    def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
+        batch_size = feeding.check_batch_size(batch_size)
+        if feeding.is_stream(x):
+            first, x = feeding.first_batch(x)
+            x_first, y_first = _unzip(first)
+            feeding.same_target(x_first, y_first)
+            self.check_inputs(x_first)
+            return x
+        feeding.same_target(x, y)
+        x = self.check_inputs(x)
+        if not len(x):
+            checks.fail("an array with at least one example", x=x)
+        return feeding.arrays_to_dataset([x], batch_size, shuffle, repeat)
+
+    def _turn_seed(self):
+        base = tf.cast(self.seed_generator.state.value, tf.int32)[:1]
+        base = tf.concat([base, tf.constant([1], tf.int32)], 0)  # not a noise seed
+        step = self.optimizer.iterations.value
+        return tf.random.experimental.stateless_fold_in(base, step)
+
+    def _seeded_terms(self, inputs, training):
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        return self.terms(inputs, seed, training=training)
+
+    def _finite(self, loss, gradients):
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            return tf.math.is_finite(loss)  # it handles overflowing gradients itself
+        return all_finite([loss, *(g for g in gradients if g is not None)])
+
+    def _apply_if(self, finite, gradients):
+        def apply():
+            self.optimizer.apply(gradients, self.trainable_variables)
+            return True
+
+        tf.cond(finite, apply, lambda: False)
+
+    def _reported(self, loss, terms, finite=True):
+        size = tf.shape(terms["objective"])[0]
+        sums = [tf.reduce_sum(terms[name]) for name in self.term_names]
+        sums = tf.stack([loss * tf.cast(size, tf.float32), *sums])
+        self.report.update_state(sums, size, finite)
+        return self.report.result()
+
+    def _seed_states(self):
+        return [v for v in self.variables if v.name == "seed_generator_state"]
+
+
+def _check_no_weights(kwargs):
+    for name in ("sample_weight", "class_weight"):
+        if kwargs.get(name) is not None:
+            checks.fail("left out", error=TypeError, **{name: kwargs[name]})
+
+
+def _unzip(data):
+    if not isinstance(data, (tuple, list)):
+        return data, None
+    if len(data) > 2:
+        checks.fail("x, (x,) or (x, x)", data=f"a tuple of {len(data)}")
+    return data if len(data) == 2 else (data[0], None)
+
+
+def _with_guard(callbacks):
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(FiniteGuard())
+        return callbacks
+    if not isinstance(callbacks, (list, tuple, type(None))):
+        callbacks = [callbacks]
+    return [FiniteGuard(), *(callbacks or [])]

@@ -1,0 +1,130 @@
+"""What a user gives to `fit`, `evaluate` or `predict`, checked, as a data set."""
+
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfvae import checks
+
+
+def is_stream(x):
+    """Whether x brings its own batches rather than being an array."""
+    kinds = (tf.data.Dataset, keras.utils.PyDataset)
+    return isinstance(x, kinds) or hasattr(x, "__next__")
+
+
+def arrays_to_dataset(arrays, batch_size, shuffle=None, repeat=False):
+    """A data set of batches of in-memory arrays, in an order of our own.
+
+    Args:
+        arrays: Arrays with the same number of rows; an element is a tuple of them.
+        batch_size: Rows in a batch; the last may be smaller.
+        shuffle: None, or a function without arguments that gives an int32 seed `[2]`
+            each time the data set is started; the order is a function of it alone.
+        repeat: Whether to start again at the end, in another order.
+
+    Returns:
+        A `tf.data.Dataset`.
+    """
+    num_rows = len(arrays[0])
+    tensors = tuple(tf.constant(array) for array in arrays)
+
+    def order(turn_seed):
+        rows = tf.range(num_rows)
+        if shuffle is not None:
+            rows = tf.random.experimental.stateless_shuffle(rows, turn_seed)
+        return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+
+    def turns(_):
+        seed = shuffle() if shuffle is not None else tf.zeros([2], tf.int32)
+        turn = tf.data.Dataset.range(2**31 - 1 if repeat else 1)
+        return turn.map(lambda i: tf.random.experimental.stateless_fold_in(seed, i))
+
+    def gather(rows):
+        return tuple(tf.gather(tensor, rows) for tensor in tensors)
+
+    dataset = tf.data.Dataset.range(1).flat_map(turns).flat_map(order).map(gather)
+    if not repeat:
+        num_batches = -(-num_rows // batch_size)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def first_batch(x):
+    """The first batch of a stream, and a stream that still has it.
+
+    Args:
+        x: A `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterator.
+
+    Returns:
+        The batch and the stream.
+
+    Raises:
+        ValueError: Where the stream is empty.
+    """
+    if isinstance(x, keras.utils.PyDataset):
+        return x[0], x
+    first = next(iter(x), None)
+    if first is None:
+        raise ValueError("`x` must hold at least one batch. Received: an empty stream.")
+    if isinstance(x, tf.data.Dataset):
+        return first, x
+    return first, itertools.chain([first], x)
+
+
+def same_target(x, y):
+    """Checks that a target beside x is x again, as autoencoder scripts give it.
+
+    Raises:
+        ValueError: Where y is something else, for instance labels.
+    """
+    if y is None or y is x:
+        return
+    x, y = np.asarray(x), np.asarray(y)
+    if x.shape != y.shape or not np.array_equal(x, y):
+        raise ValueError(
+            "`y` must be left out, or be x itself: the model is unsupervised and would "
+            f"ignore it. Received: y of shape {list(y.shape)} beside x of shape "
+            f"{list(x.shape)}."
+        )
+
+
+def check_batch_size(batch_size):
+    """Batch size with Keras's default of 32."""
+    return 32 if batch_size is None else checks.integer(batch_size=batch_size)
+
+
+def split(x, validation_split):
+    """An array cut in two: training rows first, the share to hold out last.
+
+    Raises:
+        TypeError: Where x is a stream.
+        ValueError: Where the share is not between 0 and 1 or leaves a side empty.
+    """
+    share = checks.number(minimum=0, maximum=1, validation_split=validation_split)
+    if is_stream(x):
+        expected = "0 with a data set: give `validation_data`"
+        checks.fail(expected, error=TypeError, validation_split=validation_split)
+    cut = int(len(x) * (1 - share))
+    if cut in (0, len(x)):
+        checks.fail("a share that leaves rows on both sides", validation_split=share)
+    return x[:cut], x[cut:]
+
+
+def to_array(model, x):
+    """Data as one array: streams are read to their end.
+
+    Args:
+        model: Whose `unpack` takes a batch apart.
+        x: An array, a tensor or a stream.
+
+    Returns:
+        A NumPy array.
+    """
+    if isinstance(x, keras.utils.PyDataset):
+        x = (x[i] for i in range(len(x)))
+    if is_stream(x):
+        return np.concatenate([model.unpack(batch) for batch in x])
+    return checks.real(x=x)

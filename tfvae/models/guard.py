@@ -1,0 +1,98 @@
+"""Means of what a model reports, and the guard against batches that are not finite."""
+
+import warnings
+
+import keras
+import tensorflow as tf
+
+
+class Report(keras.metrics.Metric):
+    """Means over examples of named terms; batches that are not finite do not count.
+
+    Args:
+        names: Names of the terms.
+        **kwargs: Keras's `name` and `dtype`.
+    """
+
+    def __init__(self, names, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.names = tuple(names)
+        self.total = self.add_weight((len(names),), initializer="zeros", name="total")
+        self.count = self.add_weight((), initializer="zeros", name="count")
+
+    def update_state(self, sums, count, finite=True):
+        """Adds the sums over a batch of `count` examples, `[names]`."""
+        self.total.assign_add(tf.where(finite, sums, 0.0))
+        self.count.assign_add(tf.where(finite, tf.cast(count, tf.float32), 0.0))
+
+    def result(self):
+        """Dict of means by name, NaN before the first example."""
+        means = self.total.value / self.count.value
+        return dict(zip(self.names, tf.unstack(means), strict=True))
+
+
+class Skipped(keras.metrics.Metric):
+    """Counts of batches that were not finite: in all, now in a row, most in a row."""
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="int32", **kwargs)
+        self.total = self._counter("total")
+        self.in_a_row = self._counter("in_a_row")
+        self.longest = self._counter("longest")
+
+    def update_state(self, finite):
+        """Counts one batch."""
+        bad = tf.cast(~finite, tf.int32)
+        self.total.assign_add(bad)
+        self.in_a_row.assign(bad * (self.in_a_row.value + 1))
+        self.longest.assign(tf.maximum(self.longest.value, self.in_a_row.value))
+
+    def result(self):
+        """Number of batches skipped since the last reset."""
+        return self.total.value
+
+    def _counter(self, name):
+        return self.add_weight((), initializer="zeros", dtype="int32", name=name)
+
+
+class FiniteGuard(keras.callbacks.Callback):
+    """Reports skipped batches after each epoch; stops after too many in a row.
+
+    Args:
+        limit: Batches in a row that may be skipped before training stops.
+    """
+
+    def __init__(self, limit=10):
+        super().__init__()
+        self.limit = limit
+
+    def on_train_begin(self, logs=None):
+        """Starts the count."""
+        self.model.skipped.reset_state()
+        self._seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stops training after `limit` bad batches in a row."""
+        if int(self.model.skipped.longest.value) >= self.limit:
+            raise FloatingPointError(
+                f"Training stopped at batch {batch} of this epoch: {self.limit} "
+                "batches in a row gave a loss or gradient with NaN or Inf. Weights and "
+                "optimizer are as they were before them. Look for NaN in the data, or "
+                "lower the learning rate."
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Warns of what this epoch skipped."""
+        total = int(self.model.skipped.total.value)
+        if total > self._seen:
+            warnings.warn(
+                f"Epoch {epoch + 1}: skipped {total - self._seen} batches with NaN or "
+                "Inf; weights and optimizer are as if they had not come.",
+                stacklevel=2,
+            )
+        self._seen = total
+
+
+def all_finite(tensors):
+    """Scalar bool: whether every value is finite and their norm does not overflow."""
+    return tf.math.is_finite(tf.linalg.global_norm(tensors))

@@ -1,0 +1,419 @@
+"""The variational autoencoder, and named choices of its parts."""
+
+import warnings
+
+import keras
+import tensorflow as tf
+
+from tfvae import checks, seeds
+from tfvae.config import register
+from tfvae.likelihoods import Bernoulli, Likelihood
+from tfvae.metrics.marginal import log_marginal
+from tfvae.models import feeding
+from tfvae.models.base import GenerativeModel, Signature
+from tfvae.objectives import ELBO, IWAEBound, LogDensities, Objective, exact_kl
+from tfvae.posteriors import FullCovariance, MeanField, Posterior
+from tfvae.priors import Prior, StandardNormal
+
+
+@register
+class VAE(GenerativeModel):
+    """Variational autoencoder: `p(x) = integral of p(x | z) p(z) dz`, and `q(z | x)`.
+
+    Trained by maximising the objective, a bound on `log p(x)` in nats per example.
+    `model(x)` and `predict` give the mean of `p(x | z)` at the mean of `q(z | x)`.
+
+    Args:
+        posterior: A `Posterior`, or an encoder network, taken as
+            `posteriors.MeanField(encoder, latent_dim)`.
+        likelihood: A `Likelihood`, or a decoder network, taken as
+            `likelihoods.Bernoulli(decoder)`.
+        prior: A `Prior`; `priors.StandardNormal` when left out.
+        objective: An `Objective`; `objectives.ELBO()` when left out.
+        latent_dim: Size of z; needed with an encoder network only.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Call arguments:
+        x: Data `[batch, *event_shape]`.
+
+    Raises:
+        TypeError: Where a part is of the wrong kind.
+        ValueError: Where parts do not fit each other.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> model.compile("adam")
+        >>> x = np.zeros([32, 8, 8, 1])
+        >>> sorted(model.fit(x, verbose=0).history)
+        ['elbo', 'kl', 'loss', 'reconstruction']
+        >>> model.sample(5).shape
+        TensorShape([5, 8, 8, 1])
+
+    References:
+        Kingma and Welling, Auto-Encoding Variational Bayes, 2013,
+        https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(
+        self,
+        posterior,
+        likelihood,
+        prior=None,
+        objective=None,
+        *,
+        latent_dim=None,
+        **kwargs,
+    ):
+        if not isinstance(posterior, Posterior):
+            posterior = MeanField(posterior, latent_dim)
+        if not isinstance(likelihood, Likelihood):
+            likelihood = Bernoulli(likelihood)
+        if latent_dim not in (None, posterior.latent_dim):
+            expected = f"{posterior.latent_dim}, as in `posterior`"
+            checks.fail(expected, latent_dim=latent_dim)
+        prior = StandardNormal(posterior.latent_dim) if prior is None else prior
+        objective = ELBO() if objective is None else objective
+        _check_kind(Prior, prior=prior)
+        _check_kind(Objective, objective=objective)
+        if prior.latent_dim != posterior.latent_dim:
+            expected = f"a prior of {posterior.latent_dim} latents, as in `posterior`"
+            checks.fail(expected, prior=prior)
+        self._terms = ("elbo", "reconstruction", "kl", *objective.schedules)
+        super().__init__(**kwargs)
+        self.posterior, self.likelihood = posterior, likelihood
+        self.prior, self.objective = prior, objective
+        self.latent_dim = posterior.latent_dim
+        self._build_early()
+
+    def build(self, input_shape):
+        self.posterior.build(input_shape)
+        self.likelihood.build((None, self.latent_dim))
+        if self.event_shape != tuple(input_shape[1:]):
+            raise ValueError(
+                f"`likelihood` must be of x of shape {list(input_shape[1:])}. Received: "
+                f"a decoder for shape {list(self.event_shape)}."
+            )
+        self.built = True
+
+    def call(self, x, training=False):
+        z = self.posterior(x, training=training).mean()
+        return self.likelihood(z, training=training).mean()
+
+    @property
+    def event_shape(self):
+        """Shape of one x; None until the model is built."""
+        return self.likelihood.event_shape
+
+    @property
+    def term_names(self):
+        """`elbo`, `reconstruction`, `kl`, and the objective's schedules."""
+        return self._terms
+
+    def terms(self, inputs, seed, training=False):
+        """See `GenerativeModel.terms`; `elbo` is at beta = 1 whatever the objective."""
+        step = self.optimizer.iterations if self.optimizer else 0
+        num_samples = self.objective.num_samples
+        densities = self.log_densities(inputs, seed, num_samples, training=training)
+        terms = self.objective(densities, step)
+        scheduled = {
+            name: tf.fill(tf.shape(inputs)[:1], tf.cast(schedule(step), tf.float32))
+            for name, schedule in self.objective.schedules.items()
+        }
+        return terms | scheduled
+
+    def log_densities(self, x, seed, num_samples=1, training=False):
+        """Log-densities of draws of z, from which every bound is reduced.
+
+        Args:
+            x: Data `[batch, *event_shape]`.
+            seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
+            num_samples: Draws of z for each example; 1 with rows of seeds.
+            training: Passed on to the networks.
+
+        Returns:
+            `LogDensities` in nats.
+        """
+        params = self.posterior.params(x, training=training)
+        q, p_z = self.posterior.distribution(params), self.prior()
+        if seed.shape.rank == 2:
+            z, log_q = self._draw_rows(params, seed)
+        else:
+            z, log_q = q.experimental_sample_and_log_prob(num_samples, seed=seed)
+        log_likelihood = self.likelihood(z, training=training).log_prob(x)
+        kl = exact_kl(q, p_z)
+        return LogDensities(log_likelihood, p_z.log_prob(z), log_q, kl, self.latent_dim)
+
+    def encode(self, x):
+        """Mean of `q(z | x)`, `[batch, latent]`.
+
+        Args:
+            x: Data `[batch, *event_shape]`, or a data set of it.
+
+        Raises:
+            TypeError: Where x holds no real numbers.
+            ValueError: Where x does not fit the model.
+        """
+        return self.run("encode", x=self.check_inputs(x))["z"]
+
+    def decode(self, z):
+        """Mean of `p(x | z)`, `[batch, *event_shape]`.
+
+        Args:
+            z: Latents `[batch, latent]`.
+
+        Raises:
+            TypeError: Where z holds no real numbers.
+            ValueError: Where z does not fit the model.
+        """
+        self._check_built()
+        return self.run("decode", z=checks.array((self.latent_dim,), z=z))["x"]
+
+    def reconstruct(self, x):
+        """`decode(encode(x))`, `[batch, *event_shape]`. Arguments as in `encode`."""
+        return self.run("serving_default", x=self.check_inputs(x))["x"]
+
+    def sample(self, num_samples, seed=None):
+        """Means of `p(x | z)` with z drawn from the prior, `[num_samples, *event_shape]`.
+
+        For x with the noise of the likelihood on top, draw
+        `model.likelihood(z).sample()` with z from `model.prior()`.
+
+        Args:
+            num_samples: Number of samples, 0 or more.
+            seed: int, `keras.random.SeedGenerator` or None; row i depends on the seed
+                and on i alone.
+
+        Raises:
+            TypeError: Where an argument is of the wrong kind.
+            ValueError: Where `num_samples` is negative.
+        """
+        self._check_built()
+        num_samples = checks.integer(minimum=0, num_samples=num_samples)
+        return self.run("sample", seed=seeds.rows(seed, num_samples))["x"]
+
+    def elbo(self, x, seed=None):
+        """One-sample estimate of the ELBO, `[batch]`, in nats.
+
+        Args:
+            x: Data, as in `encode`.
+            seed: As in `sample`.
+
+        Raises:
+            TypeError: Where x holds no real numbers.
+            ValueError: Where x does not fit the model.
+        """
+        x = self.check_inputs(x)
+        return self.run("elbo", x=x, seed=seeds.rows(seed, len(x)))["elbo"]
+
+    def log_marginal(self, x, num_samples=1000, seed=None):
+        """Importance-sampled `log p(x)`, `[batch]`: see `metrics.log_marginal`."""
+        return log_marginal(self, x, num_samples, seed=seed)
+
+    def signatures(self):
+        """`serving_default` (reconstruct), `encode`, `decode`, `sample`, `elbo`."""
+        self._check_built()
+        x = tf.TensorSpec([None, *self.event_shape], tf.float32, name="x")
+        z = tf.TensorSpec([None, self.latent_dim], tf.float32, name="z")
+        seed = tf.TensorSpec([None, 2], tf.int32, name="seed")
+        return {
+            "serving_default": Signature(lambda x: {"x": self.call(x)}, (x,)),
+            "encode": Signature(lambda x: {"z": self.posterior(x).mean()}, (x,)),
+            "decode": Signature(lambda z: {"x": self.likelihood(z).mean()}, (z,)),
+            "sample": Signature(self._sample_rows, (seed,)),
+            "elbo": Signature(self._elbo_rows, (x, seed)),
+        }
+
+    def lite_signatures(self, batch_size=1):
+        """Entry points for TFLite, whose runtime has no seeded random numbers.
+
+        Args:
+            batch_size: Images in one answer of `sample_random`.
+
+        Returns:
+            A dict of `Signature`: `encode`, `decode`, `sample(noise)` and
+            `sample_random()`.
+        """
+        both = self.signatures()
+        shape = [batch_size, self.latent_dim]
+        noise = tf.TensorSpec([None, self.latent_dim], tf.float32, name="noise")
+        return {
+            "encode": both["encode"],
+            "decode": both["decode"],
+            "sample": Signature(self._sample_from_noise, (noise,)),
+            "sample_random": Signature(
+                lambda: self._sample_from_noise(tf.random.normal(shape)), ()
+            ),
+        }
+
+    def check_inputs(self, x):
+        """See `GenerativeModel.check_inputs`; x is an array or a data set."""
+        x = feeding.to_array(self, x)
+        if not self.built:
+            checks.array(x.shape[1:], x=x)
+            self.build((None, *x.shape[1:]))
+        return self.likelihood.check(x=x)
+
+    def finish_fit(self):
+        """Warns where training ended in the middle of a KL warm-up."""
+        for name, schedule in self.objective.schedules.items():
+            last, limit = (float(schedule(i)) for i in (self.optimizer.iterations, 1e9))
+            if last < limit:
+                warnings.warn(
+                    f"Training ended with {name}={last:.3g}, before its schedule reached "
+                    f"{limit:.3g}: the objective was not yet the one asked for.",
+                    stacklevel=3,
+                )
+
+    def _build_early(self):
+        shape = getattr(self.posterior.encoder, "input_shape", None)
+        if isinstance(shape, tuple) and None not in shape[1:]:
+            self.build((None, *shape[1:]))
+
+    def _check_built(self):
+        if not self.built:
+            raise ValueError(
+                "The model must be built first. Received: an encoder of unknown input "
+                "shape. Call the model on data, or model.build((None, *event_shape))."
+            )
+
+    def _draw_rows(self, params, seed):
+        def draw(row):
+            q = self.posterior.distribution(row[0])
+            return q.experimental_sample_and_log_prob(seed=row[1])
+
+        specs = tf.TensorSpec([self.latent_dim], tf.float32), tf.TensorSpec([])
+        z, log_q = tf.map_fn(draw, (params, seed), fn_output_signature=specs)
+        return z[None], log_q[None]
+
+    def _sample_from_noise(self, noise):
+        return {"x": self.likelihood(self.prior.from_noise(noise)).mean()}
+
+    def _sample_rows(self, seed):
+        return self._sample_from_noise(seeds.normal(seed, self.latent_dim))
+
+    def _elbo_rows(self, x, seed):
+        terms = ELBO()(self.log_densities(x, seed))
+        return {"elbo": terms["elbo"]}
+
+
+@register
+class BetaVAE(VAE):
+    """VAE whose KL is weighed: maximises `log p(x | z) - beta * KL(q(z | x) || p(z))`.
+
+    Reports `elbo` at beta = 1. See `VAE` for the other arguments.
+
+    Args:
+        posterior: As in `VAE`.
+        likelihood: As in `VAE`.
+        prior: As in `VAE`.
+        beta: As in `objectives.ELBO`.
+        latent_dim: As in `VAE`.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> tfvae.BetaVAE(encoder, decoder, latent_dim=10, beta=4.0).objective.beta
+        4.0
+
+    References:
+        Higgins et al., beta-VAE: Learning Basic Visual Concepts with a Constrained
+        Variational Framework, 2017, https://openreview.net/forum?id=Sy2fzU9gl
+    """
+
+    def __init__(
+        self, posterior, likelihood, prior=None, *, beta=4.0, latent_dim=None, **kwargs
+    ):
+        objective = ELBO(beta=beta)
+        super().__init__(
+            posterior, likelihood, prior, objective, latent_dim=latent_dim, **kwargs
+        )
+        self.beta = beta
+
+
+@register
+class IWAE(VAE):
+    """Importance-weighted autoencoder: a VAE trained on the bound of k draws.
+
+    See `VAE` for the other arguments and `objectives.IWAEBound` for the bound.
+
+    Args:
+        posterior: As in `VAE`.
+        likelihood: As in `VAE`.
+        prior: As in `VAE`.
+        num_samples: Draws of z for each example, k in the paper.
+        latent_dim: As in `VAE`.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> tfvae.IWAE(encoder, decoder, latent_dim=10, num_samples=5).num_samples
+        5
+
+    References:
+        Burda et al., Importance Weighted Autoencoders, 2015,
+        https://arxiv.org/abs/1509.00519
+    """
+
+    def __init__(
+        self,
+        posterior,
+        likelihood,
+        prior=None,
+        *,
+        num_samples=5,
+        latent_dim=None,
+        **kwargs,
+    ):
+        objective = IWAEBound(num_samples)
+        super().__init__(
+            posterior, likelihood, prior, objective, latent_dim=latent_dim, **kwargs
+        )
+        self.num_samples = num_samples
+
+
+@register
+class FullCovarianceVAE(VAE):
+    """VAE with `q(z | x) = N(z; loc(x), L(x) L(x)^T)`: see `posteriors.FullCovariance`.
+
+    Args:
+        encoder: Network from x to features.
+        likelihood: As in `VAE`.
+        prior: As in `VAE`.
+        objective: As in `VAE`.
+        latent_dim: Size of z.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> tfvae.FullCovarianceVAE(encoder, decoder, latent_dim=10).latent_dim
+        10
+
+    References:
+        Kingma et al., Improving Variational Inference with Inverse Autoregressive
+        Flow, 2016, appendix A, https://arxiv.org/abs/1606.04934
+    """
+
+    def __init__(
+        self, encoder, likelihood, prior=None, objective=None, *, latent_dim, **kwargs
+    ):
+        posterior = FullCovariance(encoder, latent_dim)
+        super().__init__(
+            posterior, likelihood, prior, objective, latent_dim=latent_dim, **kwargs
+        )
+
+    @property
+    def encoder(self):
+        """The network from x to features."""
+        return self.posterior.encoder
+
+
+def _check_kind(kind, **argument):
+    ((_, value),) = argument.items()
+    if not isinstance(value, kind):
+        expected = f"a tfvae {kind.__name__.lower()}"
+        checks.fail(expected, error=TypeError, **argument)

@@ -1,0 +1,139 @@
+"""Encoders and decoders: plain Keras models, tensor to tensor."""
+
+import math
+
+import keras
+
+from tfvae import checks
+
+
+def mlp_encoder(event_shape, hidden_units, activation="relu"):
+    """Dense encoder: x `[batch, *event_shape]` to features `[batch, units]`.
+
+    Args:
+        event_shape: Shape of one example, for instance `(28, 28, 1)` or `(784,)`.
+        hidden_units: Width of each layer; the last is the width of the features.
+        activation: Of every layer; the VAE paper uses `"tanh"`.
+
+    Returns:
+        A built `keras.Sequential`.
+
+    Raises:
+        TypeError: Where a width or a dimension is no integer.
+        ValueError: Where a width or a dimension is below 1, or none is given.
+
+    Example:
+        >>> tfvae.networks.mlp_encoder((28, 28, 1), [500]).output_shape
+        (None, 500)
+    """
+    event_shape = checks.event_shape(event_shape=event_shape)
+    widths = checks.integers(hidden_units=hidden_units)
+    hidden = [keras.layers.Dense(units, activation) for units in widths]
+    layers = [keras.Input(event_shape), keras.layers.Flatten(), *hidden]
+    return keras.Sequential(layers, name="encoder")
+
+
+def mlp_decoder(event_shape, hidden_units, activation="relu", params_size=1):
+    """Dense decoder: z `[batch, latent]` to `params_size` values an element of x.
+
+    With `activation="tanh"` and one hidden layer this is the Bernoulli MLP of the VAE
+    paper, or with `params_size=2` its Gaussian MLP.
+
+    Args:
+        event_shape: Shape of x.
+        hidden_units: Width of each hidden layer.
+        activation: Of every hidden layer; the output has none.
+        params_size: Values for each element of x, as the likelihood wants them.
+
+    Returns:
+        A `keras.Sequential` to `[batch, *event_shape[:-1], params_size * channels]`. It
+        is built by its likelihood, which knows the size of z.
+
+    Raises:
+        TypeError: Where a width or a dimension is no integer.
+        ValueError: Where a width or a dimension is below 1, or none is given.
+
+    Example:
+        >>> decoder = tfvae.networks.mlp_decoder((28, 28, 1), [500])
+        >>> decoder(tf.zeros([5, 2])).shape
+        TensorShape([5, 28, 28, 1])
+    """
+    *outer, channels = checks.event_shape(event_shape=event_shape)
+    output = (*outer, channels * checks.integer(params_size=params_size))
+    widths = checks.integers(hidden_units=hidden_units)
+    hidden = [keras.layers.Dense(units, activation) for units in widths]
+    last = keras.layers.Dense(math.prod(output))
+    layers = [*hidden, last, keras.layers.Reshape(output)]
+    return keras.Sequential(layers, name="decoder")
+
+
+def conv_encoder(event_shape, filters=(32, 64), units=256, activation="relu"):
+    """Convolutional encoder: each layer halves height and width, then a dense one.
+
+    Args:
+        event_shape: `(height, width, channels)`, of any size.
+        filters: Channels of each 3 x 3 convolution of stride 2.
+        units: Width of the features.
+        activation: Of every layer.
+
+    Returns:
+        A built `keras.Sequential` to `[batch, units]`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where a number is below 1 or the shape is no image's.
+
+    Example:
+        >>> tfvae.networks.conv_encoder((28, 20, 1)).output_shape
+        (None, 256)
+    """
+    event_shape = checks.image_shape(event_shape=event_shape)
+    layers = [keras.Input(event_shape)]
+    for channels in checks.integers(filters=filters):
+        layers.append(keras.layers.Conv2D(channels, 3, 2, "same", activation=activation))
+    units = checks.integer(units=units)
+    layers += [keras.layers.Flatten(), keras.layers.Dense(units, activation)]
+    return keras.Sequential(layers, name="encoder")
+
+
+def conv_decoder(
+    event_shape, filters=(64, 32), units=256, activation="relu", params_size=1
+):
+    """Convolutional decoder: each layer doubles height and width up to those of x.
+
+    Sizes that are no multiple of `2**len(filters)` are overshot and cropped.
+
+    Args:
+        event_shape: `(height, width, channels)` of x, of any size.
+        filters: Channels of each 3 x 3 transposed convolution of stride 2.
+        units: Width of the dense layer before the first.
+        activation: Of every layer but the last.
+        params_size: Values for each element of x, as the likelihood wants them.
+
+    Returns:
+        A `keras.Sequential` to `[batch, height, width, params_size * channels]`. It is
+        built by its likelihood, which knows the size of z.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where a number is below 1 or the shape is no image's.
+
+    Example:
+        >>> decoder = tfvae.networks.conv_decoder((28, 20, 1))
+        >>> decoder(tf.zeros([5, 2])).shape
+        TensorShape([5, 28, 20, 1])
+    """
+    height, width, channels = checks.image_shape(event_shape=event_shape)
+    filters = checks.integers(filters=filters)
+    channels *= checks.integer(params_size=params_size)
+    factor = 2 ** len(filters)
+    start = (math.ceil(height / factor), math.ceil(width / factor), filters[0])
+    units = checks.integer(units=units)
+    layers = [keras.layers.Dense(n, activation) for n in (units, math.prod(start))]
+    layers.append(keras.layers.Reshape(start))
+    for n in filters:
+        layers.append(keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation))
+    surplus = (start[0] * factor - height, start[1] * factor - width)
+    layers.append(keras.layers.Conv2D(channels, 3, padding="same"))
+    layers.append(keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus]))
+    return keras.Sequential(layers, name="decoder")

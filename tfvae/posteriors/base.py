@@ -1,0 +1,46 @@
+"""What every approximate posterior shares: an encoder, a head, a latent size."""
+
+import keras
+
+from tfvae import checks
+from tfvae.conditional import ConditionalDistribution, output_shape
+
+
+class Posterior(ConditionalDistribution):
+    """Abstract `q(z | x)`: the encoder's features, then one dense layer of parameters.
+
+    Args:
+        encoder: Network from x `[batch, *event_shape]` to features `[batch, units]`.
+        latent_dim: Size of z.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Raises:
+        TypeError: Where `encoder` is no Keras layer or `latent_dim` no integer.
+        ValueError: Where `latent_dim` is below 1 or the features are no vector.
+    """
+
+    def __init__(self, encoder, latent_dim, **kwargs):
+        super().__init__(encoder, **kwargs)
+        self.latent_dim = checks.integer(latent_dim=latent_dim)
+        self.head = keras.layers.Dense(self.params_size, dtype="float32", name="head")
+
+    @property
+    def encoder(self):
+        """The network from x to features."""
+        return self.network
+
+    def build(self, input_shape):
+        if self.head.built:
+            return
+        super().build(input_shape)
+        features = output_shape(self.network, input_shape)
+        if len(features) != 2:
+            raise ValueError(
+                "`encoder` must give one vector an example, [batch, units]. Received: "
+                f"an encoder with output {list(features)}. "
+                "End it with keras.layers.Flatten()."
+            )
+        self.head.build(features)
+
+    def _network_params(self, inputs, training):
+        return self.head(super()._network_params(inputs, training))

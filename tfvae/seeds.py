@@ -1,0 +1,49 @@
+"""Random numbers that depend on a seed alone: not on batch, order or state."""
+
+import keras
+import tensorflow as tf
+
+from tfvae import checks
+
+# One generator for every device, so that a seed means the same numbers everywhere.
+ALGORITHM = "philox"
+
+
+def rows(seed, num_rows):
+    """Seeds of single examples: row i of seed s is `[s, i]`.
+
+    Whoever serves the model gets row i of `sample(n, seed=s)` by sending `[s, i]`.
+
+    Args:
+        seed: None (drawn from Keras's global generator), an int of 32 bits, or a
+            `keras.random.SeedGenerator`.
+        num_rows: Number of rows.
+
+    Returns:
+        An int32 tensor `[num_rows, 2]`.
+    """
+    if seed is None:
+        seed = keras.random.randint((), 0, 2**31 - 1, dtype="int32")
+    elif isinstance(seed, keras.random.SeedGenerator):
+        seed = tf.random.stateless_uniform(
+            [], from_generator(seed), None, None, tf.int32, ALGORITHM
+        )
+    else:
+        seed = checks.integer(minimum=-(2**31), maximum=2**31 - 1, seed=seed)
+    numbers = tf.range(num_rows, dtype=tf.int32)
+    return tf.stack([tf.fill([num_rows], tf.cast(seed, tf.int32)), numbers], axis=-1)
+
+
+def from_generator(generator):
+    """The next seed of a Keras seed generator, int32 `[2]` as TFP wants it."""
+    return tf.cast(generator.next(), tf.int32)
+
+
+def normal(seeds, dim):
+    """Standard normal noise `[batch, dim]`, each row from its row of seeds alone."""
+
+    def row(seed):
+        return tf.random.stateless_normal([dim], seed, alg=ALGORITHM)
+
+    spec = tf.TensorSpec([dim], tf.float32)  # lets an empty batch through
+    return tf.map_fn(row, seeds, fn_output_signature=spec)
