@@ -1,0 +1,334 @@
+"""Pipelines: values, splits, noise, seeds, sources and what is refused."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfvae.data import builders, load
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def needs(name):
+    return pytest.mark.skipif(not (DATA / name).exists(), reason=f"no {name} files")
+
+
+def stacked(pipeline):
+    return np.concatenate([batch.numpy() for batch in pipeline])
+
+
+@pytest.fixture
+def grey():
+    return np.random.default_rng(0).integers(0, 256, (90, 4, 3, 1)).astype("uint8")
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    return tmp_path_factory.mktemp("prepared")
+
+
+def test_digits_are_scaled_by_16_and_cut_into_disjoint_splits():
+    splits = load("digits", labels=True, batch_size=100)
+    parts = [list(split.unbatch().as_numpy_iterator()) for split in splits]
+    assert [len(part) for part in parts] == [1247, 250, 300]
+    pairs = [(x.tobytes(), int(y)) for part in parts for x, y in part]
+    assert sorted({y for _, y in pairs}) == list(range(10))
+    assert len(set(pairs)) == 1797
+    values = np.unique(np.stack([x for part in parts for x, _ in part]))
+    np.testing.assert_array_equal(values, np.arange(17) / 16)
+
+
+def test_batches_have_static_event_shape_cardinality_and_a_partial_end(grey):
+    train, valid, test = load(grey, batch_size=25)
+    assert train.element_spec == tf.TensorSpec([None, 4, 3, 1], tf.float32)
+    assert [len(train), len(valid), len(test)] == [3, 1, 1]
+    assert [len(batch) for batch in train] == [25, 25, 13]
+
+
+def test_grey_values_are_divided_by_255_and_nothing_is_lost(grey):
+    values = np.concatenate([stacked(split) for split in load(grey)])
+    scaled = grey.astype("float32") / 255
+    np.testing.assert_allclose(np.sort(values, 0), np.sort(scaled, 0), atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64"])
+def test_integers_up_to_one_are_binary(dtype):
+    x = np.eye(12).astype(dtype)
+    assert stacked(load((x, x, x)).train).max() == 1
+
+
+def test_one_grey_split_makes_all_splits_grey():
+    dark, bright = np.ones((6, 4), "uint8"), np.full((6, 4), 255, "uint8")
+    assert stacked(load((dark, dark, bright)).train).max() == np.float32(1 / 255)
+
+
+def test_floats_stay_as_they_are_without_binarization():
+    x = np.random.default_rng(0).normal(size=(30, 5))
+    np.testing.assert_array_equal(stacked(load((x, x, x)).valid), x.astype("float32"))
+
+
+def test_images_without_channels_get_one(grey):
+    assert load(grey[..., 0]).train.element_spec.shape == (None, 4, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"binarize": "static"}, {"binarize": "dynamic"}, {"dequantize": True}],
+    ids=str,
+)
+@pytest.mark.parametrize("cache", [True, False])
+def test_same_seed_gives_same_bits_and_epochs_differ(grey, options, cache):
+    one, two, other = (load(grey, seed=s, cache=cache, **options) for s in (7, 7, 8))
+    for _ in range(2):
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_array_equal(stacked(a), stacked(b))
+    assert (stacked(one.train) != stacked(one.train)).any()
+    for a, b in zip(one[1:], other[1:], strict=True):
+        np.testing.assert_array_equal(stacked(a), stacked(a))
+        assert (stacked(a) != stacked(b)).any()
+
+
+def test_splits_do_not_depend_on_the_seed(grey):
+    for a, b in zip(load(grey, seed=1)[1:], load(grey, seed=2)[1:], strict=True):
+        np.testing.assert_array_equal(stacked(a), stacked(b))
+
+
+def test_fixed_noise_does_not_depend_on_batch_size_or_cache():
+    x = np.full((300, 6), 0.5)
+    draws = [
+        stacked(load((x, x, x), binarize="dynamic", **options).test)
+        for options in ({}, {"batch_size": 7}, {"cache": False})
+    ]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    np.testing.assert_array_equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize("binarize", ["static", "dynamic"])
+def test_draws_have_the_grey_value_as_their_mean(binarize):
+    x = np.tile(np.array([0, 51, 128, 255], "uint8"), (20_000, 1))
+    splits = load((x, x, x), binarize=binarize)
+    means = np.array([stacked(split).mean(0) for split in splits])
+    assert (means[:, 0] == 0).all()
+    assert (means[:, 3] == 1).all()
+    # Five standard errors of 20,000 draws.
+    np.testing.assert_allclose(means, np.tile(x[0] / 255, (3, 1)), atol=0.018)
+    assert (stacked(splits.valid) != stacked(splits.test)).any()
+
+
+@pytest.mark.parametrize(("binarize", "same"), [("static", True), ("dynamic", False)])
+def test_only_the_dynamic_draw_changes_between_epochs(binarize, same):
+    x = np.full((200, 8), 0.5)
+    train = load((x, x, x), binarize=binarize, shuffle=False).train
+    assert (stacked(train) == stacked(train)).all() == same
+
+
+def test_threshold_is_strict():
+    x = np.array([[0.0, 0.5, 0.51, 1.0]])
+    test = stacked(load((x, x, x), binarize="threshold").test)
+    np.testing.assert_array_equal(test, [[0, 0, 1, 1]])
+
+
+@pytest.mark.parametrize(("source", "levels"), [("digits", 17), ("grey", 256)])
+def test_dequantized_values_fill_their_level(source, levels, grey):
+    source = grey if source == "grey" else source
+    options = {"shuffle": False, "seed": 3}
+    for exact, noisy in zip(
+        load(source, **options), load(source, dequantize=True, **options), strict=True
+    ):
+        noise = stacked(noisy) * levels - stacked(exact) * (levels - 1)
+        # float32 at 256: 2**-15.
+        assert -1e-4 < noise.min() < 0.02
+        assert 0.98 < noise.max() < 1 + 1e-4
+        assert abs(noise.mean() - 0.5) < 0.05
+
+
+def test_npz_with_keras_names_keeps_its_labels_and_test_set(tmp_path, grey):
+    path = tmp_path / "set.npz"
+    y = np.arange(90)
+    np.savez(path, x_train=grey, y_train=y, x_test=grey[:7], y_test=y[:7])
+    splits = load(str(path), labels=True, shuffle=False)
+    labels = [np.concatenate([y for _, y in split]) for split in splits]
+    for have, want in zip(labels, [y[:75], y[75:], y[:7]], strict=True):
+        np.testing.assert_array_equal(have, want)
+
+
+def test_folder_gives_stretched_images_with_their_class(tmp_path):
+    from PIL import Image
+
+    for name, colour in [("dark", 10), ("bright", 200)]:
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            image = Image.new("L", (9 + i, 7), colour)
+            image.save(tmp_path / name / f"{i}.png")
+    splits = load(tmp_path, labels=True, image_size=(6, 5, 1))
+    for x, y in (batch for split in splits for batch in split):
+        assert x.shape[1:] == (6, 5, 1)
+        np.testing.assert_allclose(x[:, 0, 0, 0], np.where(y, 10, 200) / 255, atol=1e-6)
+    assert load(tmp_path, image_size=(6, 5)).train.element_spec.shape[-1] == 3
+
+
+def test_folder_keeps_its_own_splits(tmp_path, grey):
+    for name, part in [("train", grey[:12]), ("test", grey[12:])]:
+        for i, image in enumerate(part):
+            path = str(tmp_path / name / f"{i:02}.png")
+            tf.io.write_file(path, tf.io.encode_png(image))
+    train, valid, test = map(stacked, load(tmp_path, image_size=(4, 3, 1)))
+    assert [len(train), len(valid)] == [10, 2]
+    np.testing.assert_allclose(test, grey[12:] / 255, atol=1e-6)
+
+
+def test_folder_names_the_file_that_is_no_image(tmp_path, grey):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    for i in range(8):
+        tf.io.write_file(str(tmp_path / f"{i}.png"), tf.io.encode_png(grey[i]))
+    with pytest.raises(tf.errors.OpError, match="broken.png"):
+        load(tmp_path, image_size=(4, 3, 1))
+
+
+X = np.linspace(0, 1, 48).reshape(12, 4)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (X, {"binarize": "dynamics"}, "`binarize` must be one of"),
+        (X * 2, {"binarize": "static"}, r"lie in \[0, 1\] for binarize='static'"),
+        (np.where(X > 0.9, np.nan, X), {}, "`source` must be finite"),
+        (X, {"dequantize": True}, "grey levels are not known"),
+        ("digits", {"dequantize": True, "binarize": "static"}, "False with binarize"),
+        (X, {"labels": True}, "no labels"),
+        (X, {"batch_size": 0}, "`batch_size` must be"),
+        (X, {"seed": -1}, "`seed` must be"),
+        (X, {"validation_fraction": 0}, "leave examples in every split"),
+        (X, {"image_size": (4, 4)}, "`image_size` must be None for arrays"),
+        ("digits", {"data_dir": "x"}, "`data_dir` must be None for digits"),
+        (X[0], {}, "must hold arrays"),
+        (X[:0], {}, "must hold arrays"),
+        ((X, X), {}, "tuple of three"),
+        ((X, X, X[:, 1:]), {}, "one shape and kind"),
+        (np.full((12, 4), 300), {}, "integers from 0 to 255"),
+        ({"x_test": X, "x_valid": X}, {}, "must hold train"),
+        ({"x": X, "y": np.zeros(3, int)}, {"labels": True}, "one integer label"),
+        ("minst", {}, "Nearest: mnist"),
+        ("imdb_reviews", {}, "one uint8 image"),
+        ("oxford_flowers102", {}, "`image_size` must be given"),
+        ("binarized_mnist", {"labels": True}, "no scalar label"),
+        ("mnist", {"image_size": (8, 8, 3)}, "end in 1 channels"),
+    ],
+)
+def test_refusals_say_what_is_wrong(source, options, message):
+    with pytest.raises(ValueError, match=message):
+        load(source, **options)
+
+
+def test_npz_with_pickled_objects_is_refused(tmp_path):
+    np.savez(tmp_path / "bad.npz", train=np.array([{}], object))
+    with pytest.raises(ValueError, match="without pickled objects"):
+        load(tmp_path / "bad.npz")
+
+
+def test_missing_path_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="`source` must be an .npz file"):
+        load(tmp_path / "none.npz")
+
+
+def test_offline_error_names_the_files_and_the_options(tmp_path, monkeypatch):
+    monkeypatch.setattr(builders, "_reachable", lambda url: False)
+    with pytest.raises(ConnectionError, match="train-images.*manual_dir.*data_dir"):
+        load("mnist", data_dir=tmp_path)
+
+
+def test_a_name_goes_before_a_folder_so_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mnist").mkdir()
+    monkeypatch.setattr(builders, "_reachable", lambda url: False)
+    with pytest.raises(ConnectionError):
+        load("mnist", data_dir=tmp_path / "new")
+    with pytest.raises(FileNotFoundError, match="folder with image files"):
+        load("./mnist", image_size=(4, 4))
+    with pytest.raises(ValueError, match=r"`image_size` must be \(height, width\)"):
+        load("./mnist")
+
+
+def test_missing_originals_are_named(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte.gz").touch()
+    with pytest.raises(FileNotFoundError, match="without t10k-images") as error:
+        load("mnist", data_dir=tmp_path / "new", manual_dir=tmp_path)
+    assert "train-images" not in str(error.value)
+
+
+def test_unreachable_address_is_found_out_without_network():
+    assert not builders._reachable("http://localhost:9/file")
+
+
+@needs("frey_faces")
+def test_frey_face_gives_all_frames_in_recoverable_order(prepared, capsys):
+    import tensorflow_datasets as tfds
+
+    manual_dir = DATA / "frey_faces"
+    options = {"data_dir": prepared, "manual_dir": manual_dir, "labels": True}
+    splits = load("frey_face", **options)
+    pairs = [pair for split in splits for pair in split.unbatch().as_numpy_iterator()]
+    frames = np.stack([x for x, _ in sorted(pairs, key=lambda pair: pair[1])])
+    with np.load(manual_dir / "frey_faces.npz") as file:
+        np.testing.assert_array_equal(np.rint(frames[..., 0] * 255), file["images"])
+    assert len(tfds.load("frey_face", data_dir=prepared, split="train")) == 1965
+    assert capsys.readouterr().out == ""
+
+
+def test_frey_face_asks_for_its_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="frey_rawface.mat"):
+        load("frey_face", data_dir=tmp_path)
+    (tmp_path / "other").touch()
+    with pytest.raises(FileNotFoundError, match="must hold frey_rawface.mat"):
+        load("frey_face", data_dir=tmp_path, manual_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ff", "other"])
+def test_frey_face_refuses_other_pixels(tmp_path, name):
+    import scipy.io
+
+    scipy.io.savemat(tmp_path / "frey_rawface.mat", {name: np.zeros((560, 1965), "u1")})
+    with pytest.raises(ValueError, match="sha256|array `ff`"):
+        load("frey_face", data_dir=tmp_path / "new", manual_dir=tmp_path)
+
+
+@pytest.mark.slow
+@needs("mnist")
+def test_mnist_comes_through_tfds_from_its_originals(prepared):
+    options = {"data_dir": prepared, "manual_dir": DATA / "mnist", "labels": True}
+    splits = load("mnist", **options, image_size=(28, 28))
+    labels = [np.concatenate([y for _, y in split]) for split in splits]
+    assert [len(y) for y in labels] == [50_000, 10_000, 10_000]
+    counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(np.concatenate(labels[:2])).tolist() == counts
+    # The well-known mean of the 60,000 training images.
+    total = sum(float(tf.reduce_sum(x)) for split in splits[:2] for x, _ in split)
+    assert total / (60_000 * 784) == pytest.approx(0.1307, abs=5e-5)
+
+
+@pytest.mark.slow
+@needs("binarized_mnist")
+def test_binarized_mnist_stays_binary_through_tfds(prepared, tmp_path):
+    packed = np.load(DATA / "binarized_mnist" / "binarized_mnist.npz")
+    for name in packed.files:
+        rows = np.full((len(packed[name]), 1568), ord(" "), "u1")
+        rows[:, ::2] = np.unpackbits(packed[name], axis=1) + ord("0")
+        rows[:, -1] = ord("\n")
+        rows.tofile(tmp_path / f"binarized_mnist_{name}.amat")
+    splits = load("binarized_mnist", data_dir=prepared, manual_dir=tmp_path)
+    for split, name in zip(splits, packed.files, strict=True):
+        values = stacked(split)
+        assert values.max() == 1
+        assert values.sum() == np.bitwise_count(packed[name]).sum()
+
+
+@pytest.mark.slow
+def test_importing_the_pipelines_does_not_import_tensorflow_datasets():
+    import subprocess
+
+    code = "import sys, tfvae.data; sys.exit('tensorflow_datasets' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""Builders for tensorflow_datasets; importing one registers it."""

@@ -1,0 +1,87 @@
+"""Builder of the Frey Face set from the user's copy of the original file."""
+
+import hashlib
+import os
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+_FILE = "frey_rawface.mat"
+_SHAPE = (1965, 28, 20)
+# Of the uint8 frames [1965, 28, 20]: copies of the file differ in their header.
+_SHA256 = "2438ba4f0d2a6bd8bac43de756141eaa33c8d248dd613d464bdb1210d9b7af78"
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """1,965 grey video frames of one face, 28 x 20, without official splits.
+
+    Examples are `image`, uint8 `[28, 20, 1]`, and `frame`, the int64 place in the
+    video: TFDS changes the order. It is also the label of `as_supervised`.
+
+    Raises:
+        FileNotFoundError: Where the manual folder holds no `frey_rawface.mat`.
+        ValueError: Where the file is of another kind or holds other pixels.
+
+    References:
+        Roweis, Saul, Hinton. "Global Coordination of Local Linear Models", 2001.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Get {_FILE} from the data page of Sam Roweis and put it into the folder."
+    )
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(*_SHAPE[1:], 1)),
+            "frame": tfds.features.Scalar(dtype=np.int64),
+        }
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="1,965 frames of Brendan Frey's face from a video, 28 x 20.",
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=("image", "frame"),
+            homepage="https://cs.nyu.edu/~roweis/data.html",
+        )
+
+    def _split_generators(self, dl_manager):
+        frames = read_frames(dl_manager.manual_dir / _FILE)
+        return {"train": self._generate_examples(frames)}
+
+    def _generate_examples(self, frames):
+        for index, frame in enumerate(frames):
+            yield index, {"image": frame[..., None], "frame": index}
+
+
+def read_frames(path):
+    """Returns the verified frames of `frey_rawface.mat`, uint8 `[1965, 28, 20]`.
+
+    Args:
+        path: The file, whose `ff` holds a frame in each column, `[560, 1965]`.
+
+    Raises:
+        FileNotFoundError: Where there is no such file.
+        ValueError: Where it cannot be read, or its pixels have another sha256.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"`manual_dir` must hold {_FILE}. Missing: {path}.")
+    frames = np.ascontiguousarray(_columns(path).T)
+    digest = hashlib.sha256(frames.tobytes()).hexdigest()
+    if digest != _SHA256:
+        raise ValueError(
+            f"{path} must hold the frames with sha256 {_SHA256}. Received: `ff` of "
+            f"shape {list(frames.T.shape)} and dtype {frames.dtype}, sha256 {digest}."
+        )
+    return frames.reshape(_SHAPE)
+
+
+def _columns(path):
+    import scipy.io
+
+    try:
+        return scipy.io.loadmat(os.fspath(path))["ff"]
+    except (ValueError, TypeError, NotImplementedError, KeyError, OSError) as error:
+        raise ValueError(
+            f"{path} must be a MATLAB file with an array `ff`. Received: {error}."
+        ) from error

@@ -1,0 +1,189 @@
+"""Presets: data, model and training settings that go together, by name."""
+
+import dataclasses
+import functools
+import json
+import typing
+
+from tfvae import checks, likelihoods, networks
+from tfvae.models import IWAE, VAE, BetaVAE, FullCovarianceVAE
+
+DEFAULT = "vae_digits"
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A named choice of everything that a training run needs.
+
+    Attributes:
+        summary: What it is, in a line.
+        data: Arguments of `tfvae.data.load`.
+        build: Function from the shape of x and the model's settings to a model.
+        model: Settings of the model.
+        training: `epochs`, `batch_size`, `learning_rate`, `patience` (epochs without a
+            better `val_elbo` before training stops) and `seed`.
+        labels: Whether the data set has labels, for the picture of the latent space.
+        score: The test figures it reached, with the command that gave them.
+    """
+
+    summary: str
+    data: dict
+    build: typing.Callable
+    model: dict
+    training: dict
+    labels: bool = True
+    score: str = ""
+
+
+def get(name):
+    """The preset of this name.
+
+    Raises:
+        ValueError: Where there is none; the nearest is named.
+    """
+    return PRESETS[checks.one_of(PRESETS, preset=name)]
+
+
+def configure(name, changes=(), data=None):
+    """The configuration of a run: a preset with some settings changed.
+
+    Args:
+        name: Name of the preset.
+        changes: Strings `key=value`, the value in JSON or a bare word.
+        data: Another source for `tfvae.data.load`, or None.
+
+    Returns:
+        A dict that JSON can hold, with `preset`, `data`, `model` and `training`.
+
+    Raises:
+        ValueError: Where a setting is unknown, or not of the form `key=value`.
+    """
+    preset = get(name)
+    config = {
+        "preset": name,
+        "data": dict(preset.data) if data is None else {**preset.data, "source": data},
+        "model": dict(preset.model),
+        "training": dict(preset.training),
+    }
+    homes = {key: part for part in ("data", "model", "training") for key in config[part]}
+    for change in changes:
+        key, _, text = change.partition("=")
+        if not text:
+            checks.fail("of the form key=value", set=change)
+        config[homes[checks.one_of(homes, set=key)]][key] = _value(text)
+    return config
+
+
+def _value(text):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _mlp(make, event_shape, *, latent_dim, hidden_units, activation, **options):
+    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
+    decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
+    return make(encoder, decoder, latent_dim=latent_dim, **options)
+
+
+def _conv(make, event_shape, *, latent_dim, filters, units, **options):
+    encoder = networks.conv_encoder(event_shape, filters, units)
+    decoder = networks.conv_decoder(event_shape, filters[::-1], units)
+    return make(encoder, decoder, latent_dim=latent_dim, **options)
+
+
+def _gaussian_mlp(make, event_shape, *, latent_dim, hidden_units, activation):
+    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
+    decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation, 2)
+    likelihood = likelihoods.Normal(
+        decoder, scale="predicted", loc_activation="sigmoid", min_scale=0.01
+    )
+    return make(encoder, likelihood, latent_dim=latent_dim)
+
+
+_DIGITS = {"source": "digits", "binarize": "dynamic"}
+_MNIST = {"source": "mnist", "binarize": "dynamic"}
+_SMALL = {"latent_dim": 8, "hidden_units": [256], "activation": "relu"}
+_LARGE = {"latent_dim": 32, "hidden_units": [400, 400], "activation": "relu"}
+_QUICK = {
+    "epochs": 300,
+    "batch_size": 64,
+    "learning_rate": 1e-3,
+    "patience": 40,
+    "seed": 0,
+}
+_LONG = {
+    "epochs": 100,
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "patience": 10,
+    "seed": 0,
+}
+
+PRESETS = {
+    "vae_digits": Preset(
+        "VAE on scikit-learn's 8 x 8 digits, embedded: under a minute",
+        data=_DIGITS,
+        build=functools.partial(_mlp, VAE),
+        model=_SMALL,
+        training=_QUICK,
+    ),
+    "vae_2d_digits": Preset(
+        "VAE with two latents on the digits, for pictures of the whole latent space",
+        data=_DIGITS,
+        build=functools.partial(_mlp, VAE),
+        model=_SMALL | {"latent_dim": 2},
+        training=_QUICK,
+    ),
+    "vae_mnist": Preset(
+        "VAE of the VAE paper's kind on dynamically binarized MNIST",
+        data=_MNIST,
+        build=functools.partial(_mlp, VAE),
+        model=_LARGE,
+        training=_LONG,
+    ),
+    "beta_vae_mnist": Preset(
+        "beta-VAE: a heavier KL, fewer and cleaner latents",
+        data=_MNIST,
+        build=functools.partial(_mlp, BetaVAE),
+        model=_LARGE | {"latent_dim": 10, "beta": 4.0},
+        training=_LONG,
+    ),
+    "full_covariance_vae_mnist": Preset(
+        "VAE whose posterior is a Gaussian of full covariance",
+        data=_MNIST,
+        build=functools.partial(_mlp, FullCovarianceVAE),
+        model=_LARGE,
+        training=_LONG,
+    ),
+    "iwae_mnist": Preset(
+        "Importance-weighted autoencoder with five draws",
+        data=_MNIST,
+        build=functools.partial(_mlp, IWAE),
+        model=_LARGE | {"num_samples": 5},
+        training=_LONG,
+    ),
+    "vae_binarized_mnist": Preset(
+        "VAE on MNIST as binarized once and for all by Larochelle",
+        data={"source": "binarized_mnist", "binarize": None},
+        build=functools.partial(_mlp, VAE),
+        model=_LARGE,
+        training=_LONG,
+        labels=False,
+    ),
+    "conv_vae_fashion_mnist": Preset(
+        "Convolutional VAE on Fashion-MNIST",
+        data={"source": "fashion_mnist", "binarize": "dynamic"},
+        build=functools.partial(_conv, VAE),
+        model={"latent_dim": 16, "filters": [32, 64], "units": 256},
+        training=_LONG,
+    ),
+    "vae_frey_face": Preset(
+        "VAE with the paper's Gaussian decoder on the Frey Face video",
+        data={"source": "frey_face", "binarize": None},
+        build=functools.partial(_gaussian_mlp, VAE),
+        model={"latent_dim": 10, "hidden_units": [200], "activation": "tanh"},
+        training=_LONG | {"epochs": 1000, "patience": 100},
+    ),
+}
