@@ -13,6 +13,7 @@ import rich.progress
 import rich.table
 import typer
 
+import tfvae
 from tfvae import presets, runs
 
 app = typer.Typer(
@@ -27,9 +28,19 @@ RunFolder = typing.Annotated[
 ]
 
 
+def _print_version(asked: bool):
+    if asked:
+        print(tfvae.__version__)
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
+    version: typing.Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, help="Show the version."),
+    ] = False,
     debug: typing.Annotated[
         bool, typer.Option("--debug", help="Show tracebacks and TensorFlow's messages.")
     ] = False,
@@ -86,7 +97,7 @@ def train(
     config = presets.configure(preset, set_ or (), data)
     config["training"]["seed"] = seed
     if manual_dir is not None:
-        config["data"]["manual_dir"] = manual_dir
+        config["data"]["manual_dir"] = str(pathlib.Path(manual_dir).resolve())
     folder = out or pathlib.Path("runs") / preset
     run = runs.Run(folder) if resume else runs.create(folder, config, force)
     if epochs is not None:

@@ -53,15 +53,19 @@ def configure(name, changes=(), data=None):
         data: Another source for `tfvae.data.load`, or None.
 
     Returns:
-        A dict that JSON can hold, with `preset`, `data`, `model` and `training`.
+        A dict that JSON can hold, with `preset`, `labels`, `data`, `model` and
+        `training`.
 
     Raises:
         ValueError: Where a setting is unknown, or not of the form `key=value`.
     """
     preset = get(name)
+    places = {"image_size": None, "data_dir": None, "manual_dir": None}
+    source = {} if data is None else {"source": data}
     config = {
         "preset": name,
-        "data": dict(preset.data) if data is None else {**preset.data, "source": data},
+        "labels": preset.labels and data is None,
+        "data": places | preset.data | source,
         "model": dict(preset.model),
         "training": dict(preset.training),
     }
@@ -93,24 +97,32 @@ def _conv(make, event_shape, *, latent_dim, filters, units, **options):
     return make(encoder, decoder, latent_dim=latent_dim, **options)
 
 
-def _gaussian_mlp(make, event_shape, *, latent_dim, hidden_units, activation):
+def _gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
+    params_size = 2 if scale == "predicted" else 1
     encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
-    decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation, 2)
-    likelihood = likelihoods.Normal(
-        decoder, scale="predicted", loc_activation="sigmoid", min_scale=0.01
+    decoder = networks.mlp_decoder(
+        event_shape, hidden_units[::-1], activation, params_size
     )
-    return make(encoder, likelihood, latent_dim=latent_dim)
+    likelihood = likelihoods.Normal(
+        decoder, scale, loc_activation="sigmoid", min_scale=0.01
+    )
+    return VAE(encoder, likelihood, latent_dim=latent_dim)
 
 
-_DIGITS = {"source": "digits", "binarize": "dynamic"}
+_DIGITS = {"source": "digits", "binarize": None}
 _MNIST = {"source": "mnist", "binarize": "dynamic"}
-_SMALL = {"latent_dim": 8, "hidden_units": [256], "activation": "relu"}
+_SMALL = {
+    "latent_dim": 8,
+    "hidden_units": [256, 128],
+    "activation": "relu",
+    "scale": "learned",
+}
 _LARGE = {"latent_dim": 32, "hidden_units": [400, 400], "activation": "relu"}
 _QUICK = {
-    "epochs": 300,
+    "epochs": 150,
     "batch_size": 64,
-    "learning_rate": 1e-3,
-    "patience": 40,
+    "learning_rate": 2e-3,
+    "patience": 30,
     "seed": 0,
 }
 _LONG = {
@@ -125,14 +137,14 @@ PRESETS = {
     "vae_digits": Preset(
         "VAE on scikit-learn's 8 x 8 digits, embedded: under a minute",
         data=_DIGITS,
-        build=functools.partial(_mlp, VAE),
+        build=_gaussian_mlp,
         model=_SMALL,
         training=_QUICK,
     ),
     "vae_2d_digits": Preset(
         "VAE with two latents on the digits, for pictures of the whole latent space",
         data=_DIGITS,
-        build=functools.partial(_mlp, VAE),
+        build=_gaussian_mlp,
         model=_SMALL | {"latent_dim": 2},
         training=_QUICK,
     ),
@@ -182,8 +194,13 @@ PRESETS = {
     "vae_frey_face": Preset(
         "VAE with the paper's Gaussian decoder on the Frey Face video",
         data={"source": "frey_face", "binarize": None},
-        build=functools.partial(_gaussian_mlp, VAE),
-        model={"latent_dim": 10, "hidden_units": [200], "activation": "tanh"},
+        build=_gaussian_mlp,
+        model={
+            "latent_dim": 10,
+            "hidden_units": [200],
+            "activation": "tanh",
+            "scale": "predicted",
+        },
         training=_LONG | {"epochs": 1000, "patience": 100},
     ),
 }

@@ -10,11 +10,13 @@ import time
 import keras
 import numpy as np
 
-from tfvae import checks, data, export, metrics, plots, presets
+from tfvae import checks, data, export, likelihoods, metrics, plots, presets
 from tfvae.loading import load
 
 # Seconds between two checkpoints.
 INTERVAL = 10
+# Optimizer steps between two returns to Python.
+STEPS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +66,10 @@ def create(path, config, force=False):
         ValueError: Where the folder already holds something and `force` is not given.
     """
     run = Run(pathlib.Path(path))
-    if run.path.is_file() or (run.path.exists() and any(run.path.iterdir())):
-        if not force or not (run.path / "config.json").exists():
-            expected = "a new or empty folder, or a run together with --force"
+    names = {p.name for p in run.path.iterdir()} if run.path.is_dir() else set()
+    if run.path.is_file() or names - {"config.json"}:
+        if not force or "config.json" not in names:
+            expected = "a new or empty folder, or a run with --force or --resume"
             checks.fail(expected, out=str(path))
         for name in (run.model_file, run.checkpoint_file, run.history_file):
             name.unlink(missing_ok=True)
@@ -176,7 +179,7 @@ def evaluate(run, num_samples=1000):
         "test_log_marginal": float(log_p.mean()),
         "test_log_marginal_standard_error": float(log_p.std() / len(x) ** 0.5),
         "importance_samples": num_samples,
-        "bits_per_dim": float(metrics.bits_per_dim(log_p.mean(), model.event_shape)),
+        **_bits(model, log_p),
         "active_units": metrics.active_units(model, x),
         "latent_dim": model.latent_dim,
         "mutual_information": metrics.mutual_information(model, x[:5000]),
@@ -237,12 +240,21 @@ def export_models(run, saved_model=None, tflite=None):
     return [export.to_saved_model(model, folder), export.to_tflite(model, file)]
 
 
+def _bits(model, log_p):
+    """Bits for each pixel, of a likelihood of discrete x: a density has none."""
+    if not isinstance(model.likelihood, likelihoods.Bernoulli):
+        return {}
+    bits = metrics.bits_per_dim(log_p.mean(), model.event_shape)
+    return {"bits_per_dim": float(bits)}
+
+
 def _start(run, splits):
     config = run.config
     shape = splits.train.element_spec.shape[1:]
     model = presets.get(config["preset"]).build(tuple(shape), **config["model"])
     settings = config["training"]
-    model.compile(keras.optimizers.Adam(settings["learning_rate"]))
+    rate = checks.number(minimum=0, learning_rate=settings["learning_rate"])
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=STEPS)
     return model, Keeper(run, settings["patience"])
 
 
@@ -255,9 +267,8 @@ def _resume(run):
 
 def _test_examples(run, limit=2000):
     """Examples of the test split in random order, with labels or None."""
-    config = run.config
-    has_labels = presets.get(config["preset"]).labels
-    batches = list(datasets(config, labels=has_labels).test)
+    has_labels = run.config["labels"]
+    batches = list(datasets(run.config, labels=has_labels).test)
     if not has_labels:
         batches = [(x,) for x in batches]
     columns = [np.concatenate(column) for column in zip(*batches, strict=True)]
