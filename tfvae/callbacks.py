@@ -9,6 +9,16 @@ import tensorflow as tf
 
 from tfvae import checks, metrics, plots
 
+__all__ = [
+    "KLPerDimension",
+    "LatentScatter",
+    "Manifold",
+    "Picture",
+    "Reconstructions",
+    "SampleGrid",
+    "Traversals",
+]
+
 
 class Picture(keras.callbacks.Callback):
     """A figure every `every` epochs, in a folder, in TensorBoard or in both.

@@ -50,7 +50,7 @@ def _bounds(minimum, maximum):
 
 
 def one_of(choices, **argument):
-    """Returns the one named argument if it is among `choices`, else names the nearest."""
+    """Returns the one named argument if among `choices`, else names the nearest."""
     ((_, value),) = argument.items()
     if value not in choices:
         near = difflib.get_close_matches(str(value), map(str, choices), n=1)

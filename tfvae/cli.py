@@ -78,7 +78,9 @@ def train(
     seed: typing.Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     set_: typing.Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting; repeatable."
+        ),
     ] = None,
     out: typing.Annotated[
         pathlib.Path | None, typer.Option(help="Run folder. Default: runs/PRESET.")
@@ -195,7 +197,9 @@ def _quiet():
 def _trained(path):
     run = runs.Run(path)
     if run.config and not run.model_file.exists():
-        raise ValueError(f"`run` has no trained model yet. Received: run={str(path)!r}.")
+        raise ValueError(
+            f"`run` has no trained model yet. Received: run={str(path)!r}."
+        )
     return run
 
 

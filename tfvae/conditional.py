@@ -62,9 +62,7 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
         flat = tf.reshape(inputs, [-1, *inputs.shape[leading + 1 :]])
         params = self._network_params(flat, training)
         unfolded = tf.reshape(params, tf.concat([outer, tf.shape(params)[1:]], 0))
-        return tf.ensure_shape(
-            unfolded, inputs.shape[: leading + 1] + params.shape[1:]
-        )
+        return tf.ensure_shape(unfolded, inputs.shape[: leading + 1] + params.shape[1:])
 
     @property
     @abc.abstractmethod

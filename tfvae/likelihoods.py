@@ -8,6 +8,13 @@ from tfvae import checks
 from tfvae.conditional import ConditionalDistribution, output_shape
 from tfvae.config import register
 
+__all__ = [
+    "Bernoulli",
+    "ContinuousBernoulli",
+    "Likelihood",
+    "Normal",
+]
+
 tfd = tfp.distributions
 
 

@@ -43,7 +43,7 @@ def load(path):
         checks.fail("a whole `.keras` file", path=str(path))
     try:
         model = keras.saving.load_model(path, safe_mode=True)
-    except (TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (TypeError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"`path` must be a whole `.keras` file of registered classes. "
             f"Received: path={str(path)!r}. {error}"

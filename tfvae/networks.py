@@ -6,6 +6,13 @@ import keras
 
 from tfvae import checks
 
+__all__ = [
+    "conv_decoder",
+    "conv_encoder",
+    "mlp_decoder",
+    "mlp_encoder",
+]
+
 
 def mlp_encoder(event_shape, hidden_units, activation="relu"):
     """Dense encoder: x `[batch, *event_shape]` to features `[batch, units]`.
@@ -90,7 +97,9 @@ def conv_encoder(event_shape, filters=(32, 64), units=256, activation="relu"):
     event_shape = checks.image_shape(event_shape=event_shape)
     layers = [keras.Input(event_shape)]
     for channels in checks.integers(filters=filters):
-        layers.append(keras.layers.Conv2D(channels, 3, 2, "same", activation=activation))
+        layers.append(
+            keras.layers.Conv2D(channels, 3, 2, "same", activation=activation)
+        )
     units = checks.integer(units=units)
     layers += [keras.layers.Flatten(), keras.layers.Dense(units, activation)]
     return keras.Sequential(layers, name="encoder")
@@ -132,7 +141,9 @@ def conv_decoder(
     layers = [keras.layers.Dense(n, activation) for n in (units, math.prod(start))]
     layers.append(keras.layers.Reshape(start))
     for n in filters:
-        layers.append(keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation))
+        layers.append(
+            keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation)
+        )
     surplus = (start[0] * factor - height, start[1] * factor - width)
     layers.append(keras.layers.Conv2D(channels, 3, padding="same"))
     layers.append(keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus]))

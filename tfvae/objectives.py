@@ -11,6 +11,13 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.config import Configurable, register
 
+__all__ = [
+    "ELBO",
+    "IWAEBound",
+    "Objective",
+    "warm_up",
+]
+
 tfd = tfp.distributions
 
 

@@ -3,12 +3,17 @@
 import dataclasses
 import functools
 import json
+import pathlib
 import typing
 
 from tfvae import checks, likelihoods, networks
+from tfvae.data import builders
 from tfvae.models import IWAE, VAE, BetaVAE, FullCovarianceVAE
 
 DEFAULT = "vae_digits"
+# Parts of a configuration that hold settings.
+PARTS = ("data", "model", "training")
+_PATHS = ("source", "data_dir", "manual_dir")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,32 +54,51 @@ def configure(name, changes=(), data=None):
 
     Args:
         name: Name of the preset.
-        changes: Strings `key=value`, the value in JSON or a bare word.
+        changes: Strings `key=value`, the value in JSON or a bare word; later ones win.
         data: Another source for `tfvae.data.load`, or None.
 
     Returns:
         A dict that JSON can hold, with `preset`, `labels`, `data`, `model` and
-        `training`.
+        `training`; paths in it are absolute.
 
     Raises:
         ValueError: Where a setting is unknown, or not of the form `key=value`.
     """
     preset = get(name)
     places = {"image_size": None, "data_dir": None, "manual_dir": None}
-    source = {} if data is None else {"source": data}
     config = {
         "preset": name,
-        "labels": preset.labels and data is None,
-        "data": places | preset.data | source,
+        "data": places | preset.data | ({} if data is None else {"source": data}),
         "model": dict(preset.model),
         "training": dict(preset.training),
     }
-    homes = {key: part for part in ("data", "model", "training") for key in config[part]}
+    homes = {key: part for part in PARTS for key in config[part]}
     for change in changes:
         key, _, text = change.partition("=")
         if not text:
             checks.fail("of the form key=value", set=change)
-        config[homes[checks.one_of(homes, set=key)]][key] = _value(text)
+        part = config[homes[checks.one_of(homes, set=key)]]
+        part[key] = text if key in _PATHS else _value(text)
+    same = config["data"]["source"] == preset.data["source"]
+    config["data"] |= {key: _absolute(key, config["data"][key]) for key in _PATHS}
+    return config | {"labels": preset.labels and same}
+
+
+def check(config):
+    """Returns a configuration as `configure` gives it, read back from a file.
+
+    Raises:
+        ValueError: Where a part or a setting is missing or unknown.
+    """
+    if not isinstance(config, dict) or not {"preset", "labels"} <= config.keys():
+        checks.fail(
+            "a dict with preset, labels, data, model and training", config=config
+        )
+    wanted = configure(config["preset"])
+    for part in PARTS:
+        given = config.get(part)
+        if not isinstance(given, dict) or given.keys() != wanted[part].keys():
+            checks.fail(f"a dict with {sorted(wanted[part])}", **{part: given})
     return config
 
 
@@ -83,6 +107,18 @@ def _value(text):
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def _absolute(key, text):
+    """A path that holds wherever the run is resumed; names of data sets stay."""
+    if text is None or (key == "source" and _is_name(text)):
+        return text
+    return str(pathlib.Path(text).expanduser().resolve())
+
+
+def _is_name(text):
+    path = pathlib.Path(text).expanduser()
+    return text == "digits" or not path.exists() or builders.is_registered(text)
 
 
 def _mlp(make, event_shape, *, latent_dim, hidden_units, activation, **options):

@@ -9,6 +9,11 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.config import Configurable, register
 
+__all__ = [
+    "Prior",
+    "StandardNormal",
+]
+
 tfd = tfp.distributions
 
 
@@ -31,7 +36,7 @@ class Prior(Configurable, keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def from_noise(self, noise):
-        """z `[batch, latent]` of standard normal noise of the same shape.
+        """Maps standard normal noise to z, both `[batch, latent]`.
 
         A plain tensor function, so that sampling can be exported with the noise as an
         input.

@@ -40,9 +40,7 @@ def kl_per_dimension(model, x):
     """
     loc, scale = _moments(model, x)
     p_z = model.prior()
-    kl = tfd.kl_divergence(
-        tfd.Normal(loc, scale), tfd.Normal(p_z.mean(), p_z.stddev())
-    )
+    kl = tfd.kl_divergence(tfd.Normal(loc, scale), tfd.Normal(p_z.mean(), p_z.stddev()))
     return np.mean(kl, axis=0)
 
 
@@ -133,5 +131,7 @@ def _params(model, x):
 
 
 def _moments(model, x):
-    q = [model.posterior.distribution(_params(model, part)) for part in _parts(model, x)]
+    q = [
+        model.posterior.distribution(_params(model, part)) for part in _parts(model, x)
+    ]
     return tf.concat([d.mean() for d in q], 0), tf.concat([d.stddev() for d in q], 0)

@@ -73,12 +73,11 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def signatures(self):
-        """A dict of `Signature` by name: the methods, and what `tfvae.export` writes."""
+        """Dict of `Signature` by name: the methods, and what `tfvae.export` writes."""
 
     def unpack(self, data):
         """The inputs in an element of a data set: `x`, `(x,)` or `(x, x)`."""
-        x = data[0] if isinstance(data, (tuple, list)) else data
-        return tf.cast(x, tf.float32)
+        return tf.cast(feeding.unzip(data)[0], tf.float32)
 
     @property
     def metrics(self):
@@ -103,12 +102,11 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
         optimizer = keras.optimizers.get(optimizer)
         checks.number(minimum=0, learning_rate=float(optimizer.learning_rate))
         super().compile(optimizer, **kwargs)
+        self._build_optimizer()
 
     def compile_from_config(self, config):
-        """Compiles as before saving, with the optimizer's variables created."""
+        """Compiles as before saving."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def fit(
         self,
@@ -164,7 +162,8 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
         x = self._feed(x, y, batch_size, self._turn_seed if shuffle else None, repeat)
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation_data = self._feed(*_unzip(validation_data), size)
+            validation_data = self._feed(*feeding.unzip(validation_data), size)
+        self._build_optimizer()
         history = super().fit(
             x,
             epochs=epochs,
@@ -198,7 +197,8 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
         kwargs.pop("sample_weight", None)
         as_dict = kwargs.pop("return_dict", False)
         logs = super().evaluate(x, y, return_dict=True, **kwargs)
-        return logs if as_dict else [logs[name] for name in self.report.names]
+        logs = {name: logs[name] for name in self.report.names}
+        return logs if as_dict else list(logs.values())
 
     def predict(self, x, batch_size=None, **kwargs):
         """The outputs of `call` as an array, as `keras.Model.predict`.
@@ -282,7 +282,7 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
         batch_size = feeding.check_batch_size(batch_size)
         if feeding.is_stream(x):
             first, x = feeding.first_batch(x)
-            x_first, y_first = _unzip(first)
+            x_first, y_first = feeding.unzip(first)
             feeding.same_target(x_first, y_first)
             self.check_inputs(x_first)
             return x
@@ -291,6 +291,10 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
         if not len(x):
             checks.fail("an array with at least one example", x=x)
         return feeding.arrays_to_dataset([x], batch_size, shuffle, repeat)
+
+    def _build_optimizer(self):
+        if self.built and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
 
     def _turn_seed(self):
         base = tf.cast(self.seed_generator.state.value, tf.int32)[:1]
@@ -329,14 +333,6 @@ def _check_no_weights(kwargs):
     for name in ("sample_weight", "class_weight"):
         if kwargs.get(name) is not None:
             checks.fail("left out", error=TypeError, **{name: kwargs[name]})
-
-
-def _unzip(data):
-    if not isinstance(data, (tuple, list)):
-        return data, None
-    if len(data) > 2:
-        checks.fail("x, (x,) or (x, x)", data=f"a tuple of {len(data)}")
-    return data if len(data) == 2 else (data[0], None)
 
 
 def _with_guard(callbacks):

@@ -71,7 +71,8 @@ def first_batch(x):
         raise ValueError("`x` must hold at least one batch. Received: an empty stream.")
     if isinstance(x, tf.data.Dataset):
         return first, x
-    return first, itertools.chain([first], x)
+    # Keras takes generators of tuples, but no other iterators.
+    return first, ((unzip(batch)[0],) for batch in itertools.chain([first], x))
 
 
 def same_target(x, y):
@@ -113,18 +114,23 @@ def split(x, validation_split):
     return x[:cut], x[cut:]
 
 
-def to_array(model, x):
-    """Data as one array: streams are read to their end.
-
-    Args:
-        model: Whose `unpack` takes a batch apart.
-        x: An array, a tensor or a stream.
-
-    Returns:
-        A NumPy array.
-    """
+def to_array(x):
+    """Data as one array of real numbers: streams are read to their end."""
     if isinstance(x, keras.utils.PyDataset):
         x = (x[i] for i in range(len(x)))
     if is_stream(x):
-        return np.concatenate([model.unpack(batch) for batch in x])
+        return np.concatenate([checks.real(x=unzip(batch)[0]) for batch in x])
     return checks.real(x=x)
+
+
+def unzip(data):
+    """The x and the target, or None, in an element: `x`, `(x,)` or `(x, target)`.
+
+    Raises:
+        ValueError: Where there is more.
+    """
+    if not isinstance(data, (tuple, list)):
+        return data, None
+    if len(data) > 2:
+        checks.fail("x, (x,) or (x, x)", data=f"a tuple of {len(data)}")
+    return data if len(data) == 2 else (data[0], None)

@@ -2,7 +2,6 @@
 
 import warnings
 
-import keras
 import tensorflow as tf
 
 from tfvae import checks, seeds
@@ -92,8 +91,8 @@ class VAE(GenerativeModel):
         self.likelihood.build((None, self.latent_dim))
         if self.event_shape != tuple(input_shape[1:]):
             raise ValueError(
-                f"`likelihood` must be of x of shape {list(input_shape[1:])}. Received: "
-                f"a decoder for shape {list(self.event_shape)}."
+                f"`likelihood` must be of x of shape {list(input_shape[1:])}. "
+                f"Received: a decoder for shape {list(self.event_shape)}."
             )
         self.built = True
 
@@ -175,7 +174,7 @@ class VAE(GenerativeModel):
         return self.run("serving_default", x=self.check_inputs(x))["x"]
 
     def sample(self, num_samples, seed=None):
-        """Means of `p(x | z)` with z drawn from the prior, `[num_samples, *event_shape]`.
+        """Means of `p(x | z)` for z of the prior, `[num_samples, *event_shape]`.
 
         For x with the noise of the likelihood on top, draw
         `model.likelihood(z).sample()` with z from `model.prior()`.
@@ -249,7 +248,7 @@ class VAE(GenerativeModel):
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
-        x = feeding.to_array(self, x)
+        x = feeding.to_array(x)
         if not self.built:
             checks.array(x.shape[1:], x=x)
             self.build((None, *x.shape[1:]))
@@ -261,8 +260,8 @@ class VAE(GenerativeModel):
             last, limit = (float(schedule(i)) for i in (self.optimizer.iterations, 1e9))
             if last < limit:
                 warnings.warn(
-                    f"Training ended with {name}={last:.3g}, before its schedule reached "
-                    f"{limit:.3g}: the objective was not yet the one asked for.",
+                    f"Training ended with {name}={last:.3g}, before its schedule "
+                    f"reached {limit:.3g}: the objective was not the one asked for.",
                     stacklevel=3,
                 )
 

@@ -1,0 +1,106 @@
+"""Small models, made-up data and checks that hold for every class in a list."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfvae
+
+SHAPE = (8, 8, 1)
+
+
+def encoder(shape=SHAPE):
+    return tfvae.networks.mlp_encoder(shape, [16])
+
+
+def decoder(shape=SHAPE, params_size=1):
+    return tfvae.networks.mlp_decoder(shape, [16], params_size=params_size)
+
+
+POSTERIORS = {
+    "MeanField": lambda: tfvae.posteriors.MeanField(encoder(), 3),
+    "FullCovariance": lambda: tfvae.posteriors.FullCovariance(encoder(), 3),
+}
+
+LIKELIHOODS = {
+    "Bernoulli": lambda: tfvae.likelihoods.Bernoulli(decoder()),
+    "ContinuousBernoulli": lambda: tfvae.likelihoods.ContinuousBernoulli(decoder()),
+    "Normal": lambda: tfvae.likelihoods.Normal(decoder(), 0.5),
+    "Normal-learned": lambda: tfvae.likelihoods.Normal(decoder(), "learned"),
+    "Normal-predicted": lambda: tfvae.likelihoods.Normal(
+        decoder(params_size=2), "predicted", loc_activation="sigmoid"
+    ),
+}
+
+OBJECTIVES = {
+    "ELBO": tfvae.objectives.ELBO,
+    "ELBO-warm-up": lambda: tfvae.objectives.ELBO(tfvae.objectives.warm_up(2)),
+    "ELBO-capacity": lambda: tfvae.objectives.ELBO(4.0, capacity=2.0),
+    "ELBO-free-bits": lambda: tfvae.objectives.ELBO(free_bits=0.5),
+    "ELBO-sampled": lambda: tfvae.objectives.ELBO(analytic_kl=False, num_samples=2),
+    "IWAEBound": tfvae.objectives.IWAEBound,
+}
+
+PRIORS = {"StandardNormal": lambda: tfvae.priors.StandardNormal(3)}
+
+MODELS = {
+    "VAE": lambda: tfvae.VAE(encoder(), decoder(), latent_dim=3),
+    "BetaVAE": lambda: tfvae.BetaVAE(encoder(), decoder(), latent_dim=3, beta=2.0),
+    "IWAE": lambda: tfvae.IWAE(encoder(), decoder(), latent_dim=3, num_samples=4),
+    "FullCovarianceVAE": lambda: tfvae.FullCovarianceVAE(
+        encoder(), tfvae.likelihoods.Normal(decoder(), "learned"), latent_dim=3
+    ),
+    "VAE-conv": lambda: tfvae.VAE(
+        tfvae.networks.conv_encoder(SHAPE, [4, 4], 16),
+        tfvae.networks.conv_decoder(SHAPE, [4, 4], 16),
+        objective=tfvae.objectives.ELBO(tfvae.objectives.warm_up(2)),
+        latent_dim=3,
+    ),
+    "VAE-own-networks": lambda: tfvae.VAE(
+        keras.Sequential(
+            [
+                keras.layers.Flatten(),
+                keras.layers.BatchNormalization(),
+                keras.layers.Dense(8, "relu"),
+                keras.layers.Dropout(0.1),
+            ]
+        ),
+        keras.Sequential([keras.layers.Dense(64), keras.layers.Reshape(SHAPE)]),
+        latent_dim=2,
+    ),
+}
+
+
+def images(num_rows=64, shape=SHAPE, seed=0):
+    """Binary images in which rows of pixels go together."""
+    rng = np.random.default_rng(seed)
+    rows = rng.random((num_rows, shape[0], *[1] * (len(shape) - 1))) < 0.5
+    flips = rng.random((num_rows, *shape)) < 0.1
+    return (rows ^ flips).astype("float32")
+
+
+def state(model):
+    """Every number that training changes: weights, seeds, optimizer."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return [variable.numpy() for variable in variables]
+
+
+def assert_same_state(ours, theirs):
+    for a, b in zip(state(ours), state(theirs), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_config_round_trip(part):
+    """A class described by its config is built again with the same config."""
+    twin = type(part).from_config(part.get_config())
+    assert twin.get_config() == part.get_config()
+    return twin
+
+
+def gradients(function, value):
+    """Value and gradient of `function` at `value`."""
+    value = tf.constant(value, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        result = function(value)
+    return result, tape.gradient(result, value)

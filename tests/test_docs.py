@@ -1,0 +1,60 @@
+import doctest
+import importlib
+import math
+import pkgutil
+import tempfile
+from inspect import isabstract
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfvae
+
+MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(tfvae.__path__, "tfvae.")
+    if not info.name.endswith(("__main__", "dataset_builder"))
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name):
+    module = importlib.import_module(name)
+    names = {"tfvae": tfvae, "np": np, "tf": tf, "math": math, "tempfile": tempfile}
+    for test in doctest.DocTestFinder().find(module, extraglobs=names):
+        result = doctest.DocTestRunner(verbose=False).run(test)
+        assert not result.failed, test.name
+
+
+# Keras's methods, which everybody knows and the class docstring covers.
+KERAS = {"build", "call", "get_config", "from_config"}
+
+
+def public_members():
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for key, value in vars(module).items():
+            if getattr(value, "__module__", None) == name and not key.startswith("_"):
+                yield value
+
+
+def test_everything_public_has_a_docstring():
+    for value in public_members():
+        assert value.__doc__, value
+        for key, method in vars(value).items() if isinstance(value, type) else ():
+            inherited = any(hasattr(base, key) for base in value.__mro__[1:])
+            if callable(method) and not key.startswith("_") and not inherited:
+                assert method.__doc__ or key in KERAS, (value, key)
+
+
+def test_every_exported_name_has_an_example():
+    for name in tfvae.__all__:
+        thing = getattr(tfvae, name)
+        members = getattr(thing, "__all__", None)
+        for member in [getattr(thing, m) for m in members] if members else [thing]:
+            assert (
+                hasattr(member, "_fields")
+                or isabstract(member)
+                or ("Example" in member.__doc__)
+            ), member

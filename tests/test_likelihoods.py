@@ -1,0 +1,92 @@
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+import tensorflow as tf
+
+from tests.checks import LIKELIHOODS, decoder, gradients
+from tfvae import likelihoods
+
+
+@pytest.fixture(params=LIKELIHOODS)
+def likelihood(request):
+    return built(request.param)
+
+
+def built(name):
+    likelihood = LIKELIHOODS[name]()
+    likelihood.build((None, 2))
+    return likelihood
+
+
+def test_log_prob_keeps_samples_and_batch_and_sums_the_event(likelihood):
+    p_x = likelihood(tf.zeros([4, 3, 2]))
+    assert p_x.event_shape == (8, 8, 1)
+    assert p_x.log_prob(tf.zeros([3, 8, 8, 1])).shape == (4, 3)
+
+
+def test_log_prob_of_two_pixels_by_hand():
+    likelihood = likelihoods.Bernoulli(decoder((2,)))
+    likelihood.build((None, 1))
+    p_x = likelihood.distribution(tf.constant([[0.5, -1.0]]))
+    by_hand = np.log(1 / (1 + np.exp(-0.5))) + np.log(1 - 1 / (1 + np.exp(1.0)))
+    np.testing.assert_allclose(p_x.log_prob([[1.0, 0.0]]), [by_hand], rtol=1e-6)
+
+
+def test_normal_keeps_its_constants():
+    likelihood = built("Normal")
+    p_x = likelihood.distribution(tf.zeros([1, 8, 8, 1]))
+    by_hand = scipy.stats.norm(0, 0.5).logpdf(0.25) * 64
+    np.testing.assert_allclose(p_x.log_prob(tf.fill([8, 8, 1], 0.25)), [by_hand], 1e-6)
+
+
+@pytest.mark.parametrize("logit", [-50.0, -1.0, 1e-4, 0.5, 20.0])
+def test_continuous_bernoulli_integrates_to_one(logit):
+    likelihood = built("ContinuousBernoulli")
+    x = np.linspace(0, 1, 20_001, dtype="float32")
+    pixel = likelihood.distribution(tf.fill([1, 1, 1], logit)).distribution
+    density = np.exp(pixel.log_prob(x[:, None, None, None]))
+    # The rule of Simpson on a density of slope 50 is right to about 1e-4.
+    assert abs(scipy.integrate.simpson(density.ravel(), x=x) - 1) < 1e-3
+
+
+@hypothesis.given(
+    st.sampled_from(sorted(LIKELIHOODS)),
+    st.floats(-1e4, 1e4, width=32),
+    st.floats(0, 1, width=32),
+)
+@hypothesis.settings(max_examples=200, deadline=None)
+def test_value_and_gradient_are_finite_for_extreme_parameters(name, param, x):
+    likelihood = _BUILT[name]
+    value, gradient = gradients(
+        lambda params: likelihood.distribution(params).log_prob(tf.fill([8, 8, 1], x)),
+        np.full((1, 8, 8, likelihood.params_size), param),
+    )
+    assert np.isfinite(value).all()
+    assert np.isfinite(gradient).all()
+
+
+_BUILT = {name: built(name) for name in LIKELIHOODS}
+
+
+def test_a_learned_scale_finds_the_noise():
+    likelihood = likelihoods.Normal(decoder((4,)), "learned")
+    likelihood.build((None, 1))
+    noise = np.random.default_rng(0).normal(0, 0.3, (1000, 4)).astype("float32")
+    with tf.GradientTape() as tape:
+        p_x = likelihood.distribution(tf.zeros([1000, 4]))
+        loss = -tf.reduce_mean(p_x.log_prob(noise))
+    # The derivative vanishes at the root mean square, so its sign says which way.
+    assert tape.gradient(loss, likelihood.raw_scale.value) > 0
+    likelihood.raw_scale.assign(np.log(np.expm1(0.3 - likelihood.min_scale)))
+    scale = likelihood.distribution(tf.zeros([1, 4])).stddev()
+    np.testing.assert_allclose(scale, 0.3, rtol=1e-5)
+
+
+def test_check_takes_what_is_in_the_support():
+    likelihood = built("Bernoulli")
+    assert likelihood.check(x=np.ones((2, 8, 8, 1), "uint8")).dtype == np.float32
+    assert likelihood.check(x=np.zeros((0, 8, 8, 1))).shape == (0, 8, 8, 1)
+    assert built("Normal").check(x=np.full((2, 8, 8, 1), -300.0)).min() == -300

@@ -1,0 +1,177 @@
+import keras
+import numpy as np
+import pytest
+import scipy.stats
+import sklearn.decomposition
+import tensorflow as tf
+
+import tfvae
+from tests.checks import MODELS, images
+from tfvae import metrics
+
+NOISE = 0.5
+
+
+def linear_gaussian(posterior_class, units=4, latent_dim=2):
+    """Probabilistic PCA as a VAE, and its exact log-density and posterior.
+
+    `x = W z + b + noise`, so that `x ~ N(b, W W^T + noise^2 I)` and the posterior is
+    Gaussian with the same covariance `S = (I + W^T W / noise^2)^-1` for every x.
+    """
+    encoder = keras.layers.Dense(latent_dim, use_bias=True)
+    decoder = keras.layers.Dense(units)
+    likelihood = tfvae.likelihoods.Normal(decoder, NOISE)
+    model = tfvae.VAE(posterior_class(encoder, latent_dim), likelihood)
+    model.build((None, units))
+    rng = np.random.default_rng(0)
+    weights, bias = rng.normal(size=(latent_dim, units)), rng.normal(size=units)
+    decoder.set_weights([weights, bias])
+    exact = scipy.stats.multivariate_normal(
+        bias, weights.T @ weights + NOISE**2 * np.eye(units)
+    )
+    covariance = np.linalg.inv(np.eye(latent_dim) + weights @ weights.T / NOISE**2)
+    gain = covariance @ weights / NOISE**2
+    encoder.set_weights([gain.T, -gain @ bias])
+    return model, exact, covariance
+
+
+def set_head(model, raw_scale):
+    """Lets the head pass the encoder's mean on, with constant scale parameters."""
+    latent_dim = model.latent_dim
+    kernel = np.eye(latent_dim, model.posterior.params_size)
+    model.posterior.head.set_weights(
+        [kernel, np.concatenate([np.zeros(latent_dim), raw_scale])]
+    )
+
+
+def softplus_inverse(value):
+    return np.log(np.expm1(value - 1e-4))
+
+
+def optimal_full_covariance():
+    import tensorflow_probability as tfp
+
+    model, exact, covariance = linear_gaussian(tfvae.posteriors.FullCovariance)
+    raw = np.linalg.cholesky(covariance)
+    np.fill_diagonal(raw, softplus_inverse(np.diag(raw)))
+    set_head(model, tfp.math.fill_triangular_inverse(raw).numpy())
+    return model, exact
+
+
+def optimal_mean_field():
+    model, exact, covariance = linear_gaussian(tfvae.posteriors.MeanField)
+    scale = np.diag(np.linalg.inv(covariance)) ** -0.5
+    set_head(model, softplus_inverse(scale))
+    return model, exact, covariance
+
+
+def test_full_covariance_posterior_reaches_the_exact_log_marginal():
+    model, exact = optimal_full_covariance()
+    x = exact.rvs(50, random_state=1).astype("float32")
+    # Every weight equals p(x): even one sample is exact, up to float32.
+    np.testing.assert_allclose(model.log_marginal(x, 1), exact.logpdf(x), atol=2e-3)
+    np.testing.assert_allclose(model.log_marginal(x, 100), exact.logpdf(x), atol=2e-3)
+
+
+def test_mean_field_posterior_falls_short_by_the_known_amount():
+    model, exact, covariance = optimal_mean_field()
+    x = tf.constant(exact.rvs(50, random_state=1).astype("float32"))
+    correlation = covariance[0, 1] / np.prod(np.diag(covariance)) ** 0.5
+    gap = -0.5 * np.log(1 - correlation**2)
+    elbo = tf.reduce_mean(
+        model.log_densities(x, tf.constant([0, 1]), 20_000).log_weight, 0
+    )
+    assert gap > 0.1
+    # Five standard errors of a mean of 20,000 log-weights that spread by about a nat.
+    np.testing.assert_allclose(exact.logpdf(x) - elbo, gap, atol=0.05)
+
+
+def test_bounds_rise_with_samples_towards_the_exact_log_marginal():
+    model, exact, _ = optimal_mean_field()
+    x = exact.rvs(2000, random_state=1).astype("float32")
+    bounds = [model.log_marginal(x, k, seed=k).mean() for k in (1, 3, 10, 100, 1000)]
+    assert all(np.diff(bounds) > 0)
+    assert abs(bounds[-1] - exact.logpdf(x).mean()) < 0.01
+    assert abs(bounds[0] - np.mean(model.elbo(x, seed=0))) < 0.05
+
+
+def test_log_marginal_agrees_with_probabilistic_pca_of_scikit_learn():
+    model, exact = optimal_full_covariance()
+    x = exact.rvs(5000, random_state=1)
+    pca = sklearn.decomposition.PCA(2).fit(x)
+    # The maximum of the likelihood on the data is above, by about parameters / 2 n.
+    assert 0 < pca.score(x) - model.log_marginal(x, 10).mean() < 0.01
+
+
+@pytest.mark.parametrize("num_samples", [1, 7, 64])
+def test_log_marginal_uses_exactly_the_asked_samples(monkeypatch, num_samples):
+    monkeypatch.setattr(metrics.marginal, "ROWS", 30)  # chunks of three for ten rows
+    used = []
+    log_densities = tfvae.VAE.log_densities
+
+    def spy(self, x, seed, num_samples, training=False):
+        used.append(num_samples)
+        return log_densities(self, x, seed, num_samples, training)
+
+    monkeypatch.setattr(tfvae.VAE, "log_densities", spy)
+    monkeypatch.setattr(
+        metrics.marginal,
+        "_log_sum_weights",
+        metrics.marginal._log_sum_weights.python_function,
+    )
+    model = MODELS["VAE"]()
+    whole = model.log_marginal(images(10), num_samples)
+    assert sum(used) == num_samples
+    assert max(used) <= 3
+    assert whole.shape == (10,)
+
+
+def test_log_marginal_repeats_with_its_seed():
+    model = MODELS["VAE"]()
+    first = metrics.log_marginal(model, images(), 5, seed=1)
+    np.testing.assert_array_equal(
+        first, metrics.log_marginal(model, images(), 5, seed=1)
+    )
+    assert (first != metrics.log_marginal(model, images(), 5, seed=2)).any()
+
+
+def test_kl_per_dimension_sums_to_the_kl():
+    model = MODELS["VAE"]()
+    model.compile("adam")
+    kl = model.evaluate(images(), return_dict=True, verbose=0)["kl"]
+    np.testing.assert_allclose(
+        metrics.kl_per_dimension(model, images()).sum(), kl, 1e-5
+    )
+
+
+def test_a_latent_that_carries_nothing_is_inactive():
+    model, exact, _ = optimal_mean_field()
+    x = exact.rvs(500, random_state=1).astype("float32")
+    assert metrics.active_units(model, x) == 2
+    kernel, bias = model.posterior.head.get_weights()
+    kernel[:, 1] = 0
+    model.posterior.head.set_weights([kernel, bias])
+    assert metrics.active_units(model, x) == 1
+    assert metrics.active_units(model, x, threshold=1e6) == 0
+
+
+def test_mutual_information_of_a_gaussian_channel():
+    model, exact = optimal_full_covariance()
+    covariance = model.posterior(np.zeros((1, 4))).covariance()[0]
+    x = exact.rvs(4000, random_state=1).astype("float32")
+    # z is N(0, I) in all and N(., S) given x, so I(x; z) = -log(det S) / 2.
+    known = -0.5 * np.linalg.slogdet(covariance)[1]
+    assert known < np.log(4000) / 2  # well below what 4,000 examples can tell apart
+    assert abs(metrics.mutual_information(model, x) - known) < 0.1
+
+
+def test_mutual_information_is_at_most_the_kl_and_the_log_of_the_count():
+    model, exact, _ = optimal_mean_field()
+    x = exact.rvs(20, random_state=1).astype("float32")
+    information = metrics.mutual_information(model, x)
+    assert information <= metrics.kl_per_dimension(model, x).sum() + 0.3
+    assert information <= np.log(20) + 1e-4
+
+
+def test_bits_per_dim_of_a_fair_coin_is_one():
+    assert metrics.bits_per_dim(-np.log(2) * 12, (2, 2, 3)) == pytest.approx(1)

@@ -1,0 +1,325 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfvae
+from tests.checks import (
+    MODELS,
+    SHAPE,
+    assert_same_state,
+    decoder,
+    encoder,
+    images,
+    state,
+)
+
+
+def compiled(name="VAE", **options):
+    model = MODELS[name]()
+    model.compile(keras.optimizers.Adam(1e-3), **options)
+    return model
+
+
+def fit(model, x=None, **options):
+    x = images() if x is None else x
+    return model.fit(x, **{"batch_size": 16, "verbose": 0, **options}).history
+
+
+def copy_variables(ours, theirs):
+    for model in (ours, theirs):
+        model.build((None, *SHAPE))
+    for mine, yours in zip(ours.variables, theirs.variables, strict=True):
+        yours.assign(mine)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.filterwarnings("ignore:Training ended with beta")
+def test_every_model_trains_reports_and_reloads(name, tmp_path):
+    model = compiled(name)
+    history = fit(model, epochs=2, validation_data=images(seed=1))
+    for prefix in ("", "val_"):
+        terms = {key: np.array(history[prefix + key]) for key in model.report.names}
+        np.testing.assert_allclose(
+            terms["elbo"], terms["reconstruction"] - terms["kl"], rtol=1e-4
+        )
+    assert np.isfinite(list(history.values())).all()
+    model.save(tmp_path / "model.keras")
+    twin = tfvae.load(tmp_path / "model.keras")
+    assert_same_state(model, twin)
+    np.testing.assert_array_equal(model(images(3)), twin(images(3)))
+    assert fit(model) == fit(twin)
+    assert_same_state(model, twin)
+
+
+@pytest.mark.parametrize(("jit_compile", "steps"), [(True, 3), (False, 1), (False, 3)])
+def test_the_bound_rises_whatever_the_execution(jit_compile, steps):
+    model = compiled(jit_compile=jit_compile, steps_per_execution=steps)
+    history = fit(model, epochs=12, validation_data=images())  # 64 rows: a part batch
+    assert history["elbo"][-1] > history["elbo"][0] + 1
+    assert history["val_elbo"][-1] > history["val_elbo"][0] + 1
+
+
+def test_training_eagerly_gives_the_same_terms():
+    ours, theirs = compiled(), compiled(run_eagerly=True)
+    copy_variables(ours, theirs)
+    eager = fit(theirs)
+    for key, value in fit(ours).items():
+        np.testing.assert_allclose(eager[key], value, rtol=1e-4)
+
+
+def test_training_and_test_step_give_the_same_terms_for_the_same_noise():
+    model = compiled()
+    x = tf.constant(images(16))
+    noise = model.seed_generator.state.value + 0
+    tested = model.test_step(x)
+    model.reset_metrics()
+    model.seed_generator.state.assign(noise)
+    trained = model.train_step(x)
+    for name in tested:
+        np.testing.assert_allclose(tested[name], trained[name], rtol=1e-5)
+
+
+def test_two_runs_with_one_seed_are_bit_identical_and_epochs_differ():
+    seen = []
+
+    def run():
+        keras.utils.set_random_seed(3)
+        model = compiled()
+        fit(model, epochs=2)
+        return model
+
+    class Order(tfvae.VAE):
+        def unpack(self, data):
+            seen.append(data[0])
+            return super().unpack(data)
+
+    assert_same_state(run(), run())
+    model = Order(encoder(), decoder(), latent_dim=3)
+    model.compile("adam", run_eagerly=True)
+    fit(model, epochs=2)
+    epochs = np.concatenate(seen).reshape(2, 64, -1)
+    assert (epochs[0] != epochs[1]).any()
+    np.testing.assert_array_equal(np.sort(epochs[0], 0), np.sort(epochs[1], 0))
+
+
+def test_steps_per_epoch_and_shuffle_are_obeyed():
+    model = compiled()
+    fit(model, steps_per_epoch=10, epochs=2)
+    assert model.optimizer.iterations.numpy() == 20
+    feeds = [model._feed(images(), None, 16) for _ in range(2)]
+    rows = [np.concatenate([x for (x,) in feed]) for feed in feeds]
+    np.testing.assert_array_equal(rows[0], images())
+
+
+STREAMS = {
+    "x": lambda x: tf.data.Dataset.from_tensor_slices(x).batch(16),
+    "(x,)": lambda x: tf.data.Dataset.from_tensor_slices((x,)).batch(16),
+    "(x, x)": lambda x: tf.data.Dataset.from_tensor_slices((x, x)).batch(16),
+    "uint8": lambda x: tf.data.Dataset.from_tensor_slices(x.astype("uint8")).batch(16),
+    "generator": lambda x: iter(np.split(x, 4)),
+}
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_data_come_as_a_keras_user_gives_them(kind):
+    model = compiled()
+    fit(model, STREAMS[kind](images()), batch_size=None)
+    assert model.optimizer.iterations.numpy() == 4
+    terms = model.evaluate(STREAMS[kind](images()), verbose=0, return_dict=True)
+    assert list(terms) == ["loss", "elbo", "reconstruction", "kl"]
+    assert model.predict(STREAMS[kind](images()), verbose=0).shape == (64, *SHAPE)
+    assert model.encode(STREAMS[kind](images())).shape == (64, 3)
+
+
+def test_arrays_come_alone_or_with_themselves_and_may_be_split():
+    x = images()
+    model = compiled()
+    history = model.fit(x, x, validation_split=0.25, verbose=0).history
+    assert {"val_elbo", "val_kl"} < set(history)
+    assert model.optimizer.iterations.numpy() == 2  # 48 rows in batches of 32
+    assert len(model.evaluate(x, x, verbose=0)) == 4
+
+
+def test_report_is_a_mean_over_examples_not_batches():
+    model = compiled()
+    whole = model.evaluate(images(20), batch_size=20, return_dict=True, verbose=0)
+    parts = model.evaluate(images(20), batch_size=16, return_dict=True, verbose=0)
+    np.testing.assert_allclose(whole["kl"], parts["kl"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("bad", "jit_compile"), [(np.nan, True), (np.nan, False), (1e30, False)]
+)
+def test_a_bad_batch_changes_nothing_and_is_reported(jit_compile, bad):
+    good = np.split(images(48), 3)
+    broken = [good[0], np.full_like(good[0], bad), good[1], good[2]]
+    models = [compiled("VAE-own-networks", jit_compile=jit_compile) for _ in range(2)]
+    copy_variables(*models)
+    with pytest.warns(UserWarning, match="Epoch 1: skipped 1 batches"):
+        history = fit(models[0], iter(broken), batch_size=None, steps_per_epoch=4)
+    reference = fit(models[1], iter(good), batch_size=None, steps_per_epoch=3)
+    assert_same_state(*models)
+    assert history == reference
+    assert int(models[0].skipped.result()) == 1
+
+
+def test_too_many_bad_batches_in_a_row_stop_training():
+    model = compiled()
+    before = state(model)[:4]
+    good, bad = images(8), np.full((8, *SHAPE), np.nan, "float32")
+    batches = [good, *[bad] * 9, good, *[bad] * 10, good]
+    with pytest.raises(FloatingPointError, match="batch 20 .* 10 batches in a row"):
+        fit(model, iter(batches), batch_size=None)
+    assert model.optimizer.iterations.numpy() == 2
+    assert any((a != b).any() for a, b in zip(before, state(model)[:4], strict=True))
+
+
+def test_mixed_precision_trains_with_densities_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = compiled()
+    history = fit(model, epochs=5)
+    assert history["elbo"][-1] > history["elbo"][0]
+    assert model.posterior.encoder.compute_dtype == "bfloat16"
+    assert model.posterior.params(tf.constant(images(2))).dtype == tf.float32
+    assert (
+        model.terms(tf.constant(images(2)), tf.constant([0, 1]))["elbo"].dtype
+        == tf.float32
+    )
+
+
+def test_float16_scales_its_loss():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = compiled()
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert np.isfinite(fit(model, epochs=2)["elbo"]).all()
+
+
+def test_standard_callbacks_work(tmp_path):
+    model = compiled()
+    callbacks = [
+        keras.callbacks.EarlyStopping("val_elbo", mode="max", patience=1),
+        keras.callbacks.ModelCheckpoint(
+            tmp_path / "best.keras", "val_elbo", mode="max"
+        ),
+        keras.callbacks.ModelCheckpoint(
+            tmp_path / "best.weights.h5", save_weights_only=True
+        ),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.TensorBoard(tmp_path / "board"),
+    ]
+    fit(model, epochs=2, validation_data=images(), callbacks=callbacks)
+    assert_same_state(model, tfvae.load(tmp_path / "best.keras"))
+    assert (tmp_path / "log.csv").read_text().startswith("epoch,elbo,kl,loss")
+    assert list((tmp_path / "board").rglob("events*"))
+    twin = compiled()
+    twin.load_weights(tmp_path / "best.weights.h5")
+    np.testing.assert_array_equal(twin(images(3)), model(images(3)))
+
+
+def test_regularizers_of_a_users_network_count_in_the_loss():
+    penalised = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, kernel_regularizer="l2"),
+        ]
+    )
+    model = tfvae.VAE(penalised, decoder(), latent_dim=2)
+    model.compile("adam")
+    loss, elbo, *_ = model.evaluate(images(), verbose=0, batch_size=64)
+    np.testing.assert_allclose(loss, -elbo + float(model.losses[0]), rtol=1e-5)
+    assert float(model.losses[0]) > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_methods_have_their_shapes_and_split_large_requests(name):
+    model = MODELS[name]()
+    model.build((None, *SHAPE))
+    x, z = images(600), np.zeros((600, model.latent_dim), "float32")
+    shapes = {
+        "encode": (model.encode(x), (600, model.latent_dim)),
+        "decode": (model.decode(z), (600, *SHAPE)),
+        "reconstruct": (model.reconstruct(x), (600, *SHAPE)),
+        "sample": (model.sample(600, seed=1), (600, *SHAPE)),
+        "elbo": (model.elbo(x, seed=1), (600,)),
+        "log_marginal": (model.log_marginal(x, 2), (600,)),
+    }
+    assert {k: v.shape for k, (v, _) in shapes.items()} == {
+        k: shape for k, (_, shape) in shapes.items()
+    }
+    np.testing.assert_allclose(model.reconstruct(x), model(x), atol=1e-6)
+    np.testing.assert_array_equal(
+        model.sample(600, seed=1)[:5], model.sample(5, seed=1)
+    )
+    np.testing.assert_allclose(model.elbo(x, 1)[:5], model.elbo(x[:5], 1), rtol=1e-5)
+
+
+def test_no_rows_give_no_rows():
+    model = MODELS["VAE"]()
+    assert model.sample(0).shape == (0, *SHAPE)
+    assert model.encode(images(0)).shape == (0, 3)
+    assert model.elbo(images(0)).shape == (0,)
+    assert model.log_marginal(images(0)).shape == (0,)
+
+
+def test_elbo_is_below_the_importance_sampled_log_marginal():
+    model = compiled()
+    fit(model, epochs=20)
+    x = images(200, seed=1)
+    elbo = np.mean([model.elbo(x, seed=i) for i in range(20)])
+    assert elbo < model.log_marginal(x, 10).mean() < model.log_marginal(x, 500).mean()
+
+
+def test_methods_work_inside_a_function_and_do_not_retrace():
+    model = MODELS["VAE"]()
+    inside = tf.function(lambda z: model.run("decode", z=z)["x"])
+    z = tf.zeros([2, 3])
+    np.testing.assert_allclose(inside(z), model.decode(z), atol=1e-6)
+    for rows in (1, 5, 9):
+        model.decode(np.zeros((rows, 3)))
+    assert type(model)._run.experimental_get_tracing_count() >= 0
+    assert model._run.experimental_get_tracing_count() == 1
+
+
+def test_a_model_without_input_shape_is_built_by_data():
+    model = MODELS["VAE-own-networks"]()
+    for method in (model.sample, model.decode):
+        with pytest.raises(ValueError, match="must be built first"):
+            method(3)
+    assert model.encode(images(3)).shape == (3, 2)
+    assert model.sample(3).shape == (3, *SHAPE)
+
+
+def test_a_saved_model_answers_the_same_in_a_fresh_process(tmp_path):
+    model = compiled()
+    fit(model)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", images())
+    code = (
+        "import sys, numpy as np, tfvae\n"
+        "folder = sys.argv[1]\n"
+        "model = tfvae.load(folder + '/model.keras')\n"
+        "x = np.load(folder + '/x.npy')\n"
+        "np.save(folder + '/z.npy', model.encode(x))\n"
+        "model.fit(x, batch_size=16, verbose=0)\n"
+        "model.save(folder + '/more.keras')\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path], check=True, capture_output=True
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), model.encode(images()))
+    fit(model)
+    assert_same_state(model, tfvae.load(tmp_path / "more.keras"))
+
+
+def test_keras_loads_it_too(tmp_path):
+    model = compiled("FullCovarianceVAE")
+    model.save(tmp_path / "model.keras")
+    twin = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(twin) is tfvae.FullCovarianceVAE
+    assert_same_state(model, twin)

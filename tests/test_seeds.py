@@ -1,0 +1,33 @@
+import keras
+import numpy as np
+import scipy.stats
+
+from tfvae import seeds
+
+
+def test_a_row_depends_on_its_seed_alone():
+    rows = seeds.rows(3, 10)
+    np.testing.assert_array_equal(rows[7], [3, 7])
+    many, few = seeds.normal(rows, 4), seeds.normal(rows[7:8], 4)
+    np.testing.assert_array_equal(many[7:8], few)
+
+
+def test_rows_are_independent_standard_normals():
+    noise = seeds.normal(seeds.rows(0, 2000), 3).numpy()
+    # False-alarm rate 1e-6 for each test.
+    assert scipy.stats.kstest(noise.ravel(), "norm").pvalue > 1e-6
+    assert abs(np.corrcoef(noise[:-1, 0], noise[1:, 0])[0, 1]) < 5 / 2000**0.5
+    assert abs(np.corrcoef(noise.T)[0, 1]) < 5 / 2000**0.5
+
+
+def test_a_generator_gives_new_rows_and_the_global_seed_repeats_them():
+    generator = keras.random.SeedGenerator(0)
+    assert (seeds.rows(generator, 2) != seeds.rows(generator, 2)).numpy().any()
+    keras.utils.set_random_seed(1)
+    first = seeds.rows(None, 2)
+    keras.utils.set_random_seed(1)
+    np.testing.assert_array_equal(first, seeds.rows(None, 2))
+
+
+def test_no_rows_give_no_noise():
+    assert seeds.normal(seeds.rows(0, 0), 4).shape == (0, 4)
