@@ -133,7 +133,13 @@ class ELBO(Objective):
     """
 
     def __init__(
-        self, beta=1.0, capacity=None, free_bits=0.0, analytic_kl=True, num_samples=1
+        self,
+        beta=1.0,
+        *,
+        capacity=None,
+        free_bits=0.0,
+        analytic_kl=True,
+        num_samples=1,
     ):
         super().__init__(num_samples)
         self.beta = _number_or_schedule(beta=beta)

@@ -1,7 +1,6 @@
 """The base of every model: training step, seeds, reports, guarded updates."""
 
 import abc
-import typing
 
 import keras
 import tensorflow as tf
@@ -10,24 +9,10 @@ from tfvae import checks
 from tfvae.config import Configurable
 from tfvae.models import feeding
 from tfvae.models.guard import FiniteGuard, Report, Skipped, all_finite
-
-# Rows that a method of a model handles at once; larger requests are split.
-CHUNK = 512
+from tfvae.models.signatures import Answering
 
 
-class Signature(typing.NamedTuple):
-    """One entry point of a model, in Python and wherever it is exported to.
-
-    Attributes:
-        function: Takes tensors by name and returns a dict of tensors by name.
-        inputs: A `tf.TensorSpec` for each, with its name and a leading variable batch.
-    """
-
-    function: typing.Callable
-    inputs: tuple
-
-
-class GenerativeModel(Configurable, keras.Model, abc.ABC):
+class GenerativeModel(Configurable, Answering, keras.Model, abc.ABC):
     """Abstract: a Keras model that is trained by maximising `terms()["objective"]`.
 
     A subclass gives `term_names`, `terms`, `check_inputs`, `signatures` and `call`.
@@ -70,10 +55,6 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
             TypeError: Where it holds no real numbers.
             ValueError: Where shape or values do not fit the model.
         """
-
-    @abc.abstractmethod
-    def signatures(self):
-        """Dict of `Signature` by name: the methods, and what `tfvae.export` writes."""
 
     def unpack(self, data):
         """The inputs in an element of a data set: `x`, `(x,)` or `(x, x)`."""
@@ -250,33 +231,6 @@ class GenerativeModel(Configurable, keras.Model, abc.ABC):
         for i, state in enumerate(self._seed_states()):
             state.assign(values.pop(f"seed_{i}"))
         super().load_own_variables(values)
-
-    def run(self, name, **inputs):
-        """Runs one of the `signatures`, compiled, in chunks of bounded memory.
-
-        Args:
-            name: Name of the signature.
-            **inputs: Arrays or tensors `[batch, ...]`.
-
-        Returns:
-            A dict of tensors `[batch, ...]`.
-        """
-        signature = self.signatures()[name]
-        if any(tf.is_symbolic_tensor(value) for value in inputs.values()):
-            return signature.function(**inputs)
-        specs = {spec.name: spec for spec in signature.inputs}
-        function = self._run.get_concrete_function(name, **specs)  # traced once
-        inputs = {key: tf.convert_to_tensor(value) for key, value in inputs.items()}
-        num_rows = len(next(iter(inputs.values())))
-        parts = [
-            function(**{key: value[i : i + CHUNK] for key, value in inputs.items()})
-            for i in range(0, max(num_rows, 1), CHUNK)
-        ]
-        return {key: tf.concat([part[key] for part in parts], 0) for key in parts[0]}
-
-    @tf.function(autograph=False)
-    def _run(self, name, **inputs):
-        return self.signatures()[name].function(**inputs)
 
     def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
         batch_size = feeding.check_batch_size(batch_size)

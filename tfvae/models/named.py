@@ -1,0 +1,131 @@
+"""Named choices of the parts of a VAE."""
+
+from tfvae.config import register
+from tfvae.models.vae import VAE
+from tfvae.objectives import ELBO, IWAEBound
+from tfvae.posteriors import FullCovariance
+
+
+@register
+class BetaVAE(VAE):
+    """VAE whose KL is weighed: maximises `log p(x | z) - beta * KL(q(z | x) || p(z))`.
+
+    Reports `elbo` at beta = 1. See `VAE` for the other arguments.
+
+    Args:
+        posterior: As in `VAE`.
+        likelihood: As in `VAE`.
+        prior: As in `VAE`.
+        beta: As in `objectives.ELBO`.
+        latent_dim: As in `VAE`.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> tfvae.BetaVAE(encoder, decoder, latent_dim=10, beta=4.0).objective.beta
+        4.0
+
+    References:
+        Higgins et al., beta-VAE: Learning Basic Visual Concepts with a Constrained
+        Variational Framework, 2017, https://openreview.net/forum?id=Sy2fzU9gl
+    """
+
+    def __init__(
+        self, posterior, likelihood, *, prior=None, beta=4.0, latent_dim=None, **kwargs
+    ):
+        super().__init__(
+            posterior,
+            likelihood,
+            prior=prior,
+            objective=ELBO(beta=beta),
+            latent_dim=latent_dim,
+            **kwargs,
+        )
+        self.beta = beta
+
+
+@register
+class IWAE(VAE):
+    """Importance-weighted autoencoder: a VAE trained on the bound of k draws.
+
+    See `VAE` for the other arguments and `objectives.IWAEBound` for the bound.
+
+    Args:
+        posterior: As in `VAE`.
+        likelihood: As in `VAE`.
+        prior: As in `VAE`.
+        num_samples: Draws of z for each example, k in the paper.
+        latent_dim: As in `VAE`.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> tfvae.IWAE(encoder, decoder, latent_dim=10, num_samples=5).num_samples
+        5
+
+    References:
+        Burda et al., Importance Weighted Autoencoders, 2015,
+        https://arxiv.org/abs/1509.00519
+    """
+
+    def __init__(
+        self,
+        posterior,
+        likelihood,
+        *,
+        prior=None,
+        num_samples=5,
+        latent_dim=None,
+        **kwargs,
+    ):
+        super().__init__(
+            posterior,
+            likelihood,
+            prior=prior,
+            objective=IWAEBound(num_samples),
+            latent_dim=latent_dim,
+            **kwargs,
+        )
+        self.num_samples = num_samples
+
+
+@register
+class FullCovarianceVAE(VAE):
+    """VAE with `q(z | x) = N(z; loc(x), L(x) L(x)^T)`: see `posteriors.FullCovariance`.
+
+    Args:
+        encoder: Network from x to features.
+        likelihood: As in `VAE`.
+        prior: As in `VAE`.
+        objective: As in `VAE`.
+        latent_dim: Size of z.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> tfvae.FullCovarianceVAE(encoder, decoder, latent_dim=10).latent_dim
+        10
+
+    References:
+        Kingma et al., Improving Variational Inference with Inverse Autoregressive
+        Flow, 2016, appendix A, https://arxiv.org/abs/1606.04934
+    """
+
+    def __init__(
+        self, encoder, likelihood, *, prior=None, objective=None, latent_dim, **kwargs
+    ):
+        super().__init__(
+            FullCovariance(encoder, latent_dim),
+            likelihood,
+            prior=prior,
+            objective=objective,
+            **kwargs,
+        )
+
+    @property
+    def encoder(self):
+        """The network from x to features."""
+        return self.posterior.encoder
