@@ -259,8 +259,9 @@ def test_methods_have_their_shapes_and_split_large_requests(name):
     np.testing.assert_allclose(model.elbo(x, 1)[:5], model.elbo(x[:5], 1), rtol=1e-5)
 
 
-def test_no_rows_give_no_rows():
-    model = MODELS["VAE"]()
+@pytest.mark.parametrize("name", ["VAE", "VAE-conv"])
+def test_no_rows_give_no_rows(name):
+    model = MODELS[name]()
     assert model.sample(0).shape == (0, *SHAPE)
     assert model.encode(images(0)).shape == (0, 3)
     assert model.elbo(images(0)).shape == (0,)

@@ -1,4 +1,4 @@
-"""What every exporter shares: signatures on disk, compared in numbers, renamed whole."""
+"""What every exporter shares: signatures on disk, compared, then renamed whole."""
 
 import contextlib
 import hashlib
@@ -7,7 +7,6 @@ import pathlib
 import shutil
 import tempfile
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,27 +16,35 @@ from tfvae import checks
 TOLERANCE = 1e-5
 
 
-def write(model, signatures, path):
+def write(signatures, path):
     """Writes a SavedModel with these signatures, and compares it with the model.
 
+    It holds each variable that a signature reads, once, and no others.
+
     Args:
-        model: The Keras model that owns the variables.
         signatures: Dict of `Signature` by name.
         path: Folder to write.
 
     Raises:
         RuntimeError: Where a signature on disk answers otherwise than the model.
     """
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, signature in signatures.items():
-        function = tf.function(signature.function, input_signature=signature.inputs)
-        function.get_concrete_function()
-        archive.add_endpoint(name, function)
-    archive.write_out(str(path), verbose=False)
+    functions = {name: _trace(signature) for name, signature in signatures.items()}
+    holder = tf.Module()
+    holder.weights = [v for function in functions.values() for v in function.variables]
+    tf.saved_model.save(holder, str(path), signatures=functions)
     loaded = tf.saved_model.load(str(path)).signatures
     for name, signature in signatures.items():
         compare(signature, lambda name=name, **x: loaded[name](**x), f"{path}:{name}")
+
+
+def _trace(signature):
+    @tf.function(autograph=False)
+    def function(**inputs):
+        # A global seed of this process would repeat the draws wherever the file runs.
+        tf.compat.v1.get_default_graph().seed = None
+        return signature.function(**inputs)
+
+    return function.get_concrete_function(**{s.name: s for s in signature.inputs})
 
 
 def compare(signature, exported, label):
@@ -89,7 +96,7 @@ def scratch(parent):
 
 def check_model(model):
     """Checks that a model has signatures, which takes a built model of this package."""
-    if not hasattr(model, "signatures"):
+    if not callable(getattr(model, "signatures", None)):
         checks.fail("a tfvae model", error=TypeError, model=model)
     return model.signatures()
 

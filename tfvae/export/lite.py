@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pathlib
+import re
 
 import tensorflow as tf
 
@@ -47,10 +48,12 @@ def to_tflite(model, path, signatures=None, *, batch_size=1):
     if path.suffix != ".tflite" or path.is_dir():
         checks.fail("a file that ends in .tflite", path=str(path))
     available = model.lite_signatures(checks.integer(batch_size=batch_size))
-    names = list(available) if signatures is None else list(signatures)
+    names = list(available) if signatures is None else signatures
+    if isinstance(names, str) or not names:
+        checks.fail("a list of one or more names", signatures=signatures)
     chosen = {checks.one_of(available, signatures=n): available[n] for n in names}
     with archive.scratch(path.parent) as folder:
-        archive.write(model, chosen, folder / "saved_model")
+        archive.write(chosen, folder / "saved_model")
         file = folder / path.name
         file.write_bytes(_convert(folder / "saved_model", names))
         archive.sync(file)
@@ -65,4 +68,6 @@ def _convert(folder, names):
         with contextlib.redirect_stdout(io.StringIO()):
             return converter.convert()
     except Exception as error:  # the converter's own error class is private
-        raise RuntimeError(f"TFLite cannot hold {names}: {error}") from error
+        missing = re.search("(?:TF Select|Custom) ops: (.*)", str(error))
+        reason = f"its built-in operators lack {missing[1]}." if missing else error
+        raise RuntimeError(f"TFLite cannot hold {names}: {reason}") from error

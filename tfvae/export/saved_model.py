@@ -41,11 +41,9 @@ def to_saved_model(model, path, *, version=None):
     if version is not None:
         checks.integer(version=version)
     path = pathlib.Path(path)
-    if version is not None and (path / str(version)).exists():
-        expected = f"a version that is not yet in {str(path)!r}"
-        checks.fail(expected, version=version)
+    _check_free(path, version)
     with archive.scratch(path) as folder:
-        archive.write(model, signatures, folder)
+        archive.write(signatures, folder)
         _write_manifest(folder)
         return _publish(folder, path, version)
 
@@ -54,7 +52,7 @@ def _write_manifest(folder):
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = {p.relative_to(folder).as_posix(): archive.sha256(p) for p in files}
     (folder / "manifest.json").write_text(json.dumps({"sha256": sums}, indent=2) + "\n")
-    for p in [*files, folder / "manifest.json", folder]:
+    for p in [folder, *folder.rglob("*")]:
         archive.sync(p)
 
 
@@ -66,11 +64,18 @@ def _publish(folder, path, version):
         try:
             folder.rename(target)
         except OSError:
-            if version is not None or not target.exists():
+            _check_free(path, version)
+            if not target.exists():
                 raise
             continue
         archive.sync(path)
         return target
+
+
+def _check_free(path, version):
+    if version is not None and (path / str(version)).exists():
+        expected = f"a version that is not yet in {str(path)!r}"
+        checks.fail(expected, version=version)
 
 
 def _next_version(path):

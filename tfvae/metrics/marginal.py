@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae import checks, seeds
 
 # Decoder rows at once: large enough for the matrix kernels, small in memory.
-ROWS = 10_000
+ROWS = 2_000
 
 
 def log_marginal(model, x, num_samples=1000, *, batch_size=100, seed=0):

@@ -47,9 +47,13 @@ class Answering(abc.ABC):
         num_rows = len(next(iter(inputs.values())))
         parts = [
             function(**{key: value[i : i + CHUNK] for key, value in inputs.items()})
-            for i in range(0, max(num_rows, 1), CHUNK)
+            for i in range(0, num_rows, CHUNK)
         ]
-        return {key: tf.concat([part[key] for part in parts], 0) for key in parts[0]}
+        outputs = function.structured_outputs.items()
+        empty = {key: tf.zeros([0, *spec.shape[1:]]) for key, spec in outputs}
+        return {
+            key: tf.concat([empty[key], *(p[key] for p in parts)], 0) for key in empty
+        }
 
     @tf.function(autograph=False)
     def _run(self, name, **inputs):

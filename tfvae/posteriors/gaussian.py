@@ -72,5 +72,6 @@ class FullCovariance(Posterior):
         """`MultivariateNormalTriL` of `params`, `[..., latent * (latent + 3) / 2]`."""
         loc, raw_tril = tf.split(params, [self.latent_dim, -1], axis=-1)
         raw_tril = tfp.math.fill_triangular(raw_tril)
-        diag = tf.nn.softplus(tf.linalg.diag_part(raw_tril)) + MIN_SCALE
-        return tfd.MultivariateNormalTriL(loc, tf.linalg.set_diag(raw_tril, diag))
+        diagonal = tf.eye(self.latent_dim) > 0  # TFLite has no operator for diag_part
+        scale_tril = tf.where(diagonal, tf.nn.softplus(raw_tril) + MIN_SCALE, raw_tril)
+        return tfd.MultivariateNormalTriL(loc, scale_tril)
