@@ -1,20 +1,26 @@
 """The command line: list, train, evaluate, sample, export."""
 
 import contextlib
+import functools
+import json
+import logging
 import os
 import pathlib
 import signal
 import sys
-import typing
+import warnings
+from typing import Annotated
 
 import keras
 import rich.console
+import rich.padding
 import rich.progress
 import rich.table
+import rich.text
 import typer
 
 import tfvae
-from tfvae import presets, runs
+from tfvae import checks, presets, runs
 
 app = typer.Typer(
     add_completion=False,
@@ -23,9 +29,11 @@ app = typer.Typer(
 )
 console = rich.console.Console()
 
-RunFolder = typing.Annotated[
+Place = pathlib.Path | None
+RunFolder = Annotated[
     pathlib.Path, typer.Argument(help="Folder of a run, as `tfvae train` wrote it.")
 ]
+Samples = Annotated[int, typer.Option(min=1, help="Importance samples for log p(x).")]
 
 
 def _print_version(asked: bool):
@@ -37,11 +45,11 @@ def _print_version(asked: bool):
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    version: typing.Annotated[
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, help="Show the version."),
     ] = False,
-    debug: typing.Annotated[
+    debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks and TensorFlow's messages.")
     ] = False,
 ):
@@ -52,71 +60,70 @@ def _root(
 
 @app.command("list")
 def list_presets():
-    """List the presets: data, model and what they reached."""
-    table = rich.table.Table("preset", "what it is", "settings")
+    """List the presets: data, model, settings to `--set`, and what they reached."""
     for name, preset in presets.PRESETS.items():
-        settings = ", ".join(f"{k}={v}" for k, v in preset.model.items())
-        mark = " (default)" if name == presets.DEFAULT else ""
-        table.add_row(name + mark, preset.summary, settings)
-    console.print(table)
+        console.print(
+            name, "(default)" if name == presets.DEFAULT else "", style="bold"
+        )
+        settings = {**preset.data, **preset.model, **preset.training}
+        shown = ", ".join(f"{k}={json.dumps(v)}" for k, v in settings.items())
+        for text in filter(None, [preset.summary, shown, preset.score]):
+            console.print(rich.padding.Padding.indent(rich.text.Text(text), 4))
 
 
 @app.command()
 def train(
-    preset: typing.Annotated[str, typer.Argument(help="See `tfvae list`.")] = (
-        presets.DEFAULT
-    ),
-    data: typing.Annotated[
+    preset: Annotated[
+        str | None,
+        typer.Argument(help="See `tfvae list`.", show_default=presets.DEFAULT),
+    ] = None,
+    data: Annotated[
         str | None, typer.Option(help="Another data set, .npz file or image folder.")
     ] = None,
-    manual_dir: typing.Annotated[
+    manual_dir: Annotated[
         str | None, typer.Option(help="Folder of original files already downloaded.")
     ] = None,
-    epochs: typing.Annotated[
-        int | None, typer.Option(min=1, help="Epochs at most.")
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Random seed.", show_default="0")
     ] = None,
-    seed: typing.Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
-    set_: typing.Annotated[
+    set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a setting; repeatable."
-        ),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting."),
     ] = None,
-    out: typing.Annotated[
-        pathlib.Path | None, typer.Option(help="Run folder. Default: runs/PRESET.")
+    out: Annotated[
+        Place, typer.Option(help="Run folder. Default: runs/PRESET.")
     ] = None,
-    force: typing.Annotated[
-        bool, typer.Option("--force", help="Replace a run that is there.")
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the run in the folder.")
     ] = False,
-    resume: typing.Annotated[
+    resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in the folder.")
     ] = False,
-    samples: typing.Annotated[
-        int, typer.Option(min=1, help="Importance samples for log p(x).")
-    ] = 100,
+    samples: Samples = 100,
 ):
     """Train a preset, then evaluate, picture and export it."""
-    config = presets.configure(preset, set_ or (), data)
-    config["training"]["seed"] = seed
-    if manual_dir is not None:
-        config["data"]["manual_dir"] = str(pathlib.Path(manual_dir).resolve())
-    folder = out or pathlib.Path("runs") / preset
-    run = runs.Run(folder) if resume else runs.create(folder, config, force)
-    if epochs is not None:
-        config = run.config if resume else config
-        config["training"]["epochs"] = epochs
-        run.write("config.json", config)
-    _train(run)
-    _report(run, samples)
-    _paths([run.model_file, *runs.draw(run), *runs.export_models(run)])
+    name = preset or presets.DEFAULT
+    folder = out or pathlib.Path("runs") / name
+    changes = {"manual_dir": manual_dir, "seed": seed}
+    if resume:
+        fixed = {"data": data, "set": set_ or None, "force": force or None}
+        _check_same(runs.Run(folder), preset, fixed | changes)
+        training = runs.resume(folder, epochs)
+    else:
+        changes |= {"epochs": epochs}
+        given = [f"{k}={v}" for k, v in changes.items() if v is not None]
+        config = presets.configure(name, [*(set_ or ()), *given], data)
+        training = runs.start(folder, config, force)
+    _fit(training)
+    _report(training.run, samples)
+    _paths([training.run.model_file, *runs.draw(training.run), *_export(training.run)])
 
 
 @app.command()
 def evaluate(
     run: RunFolder,
-    samples: typing.Annotated[
-        int, typer.Option(min=1, help="Importance samples for log p(x).")
-    ] = 1000,
+    samples: Samples = 1000,
 ):
     """Evaluate a run on its whole test split."""
     _report(_trained(run), samples)
@@ -125,10 +132,10 @@ def evaluate(
 @app.command()
 def sample(
     run: RunFolder,
-    num: typing.Annotated[int, typer.Option(min=1, help="Number of samples.")] = 64,
-    seed: typing.Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
-    out: typing.Annotated[
-        pathlib.Path | None, typer.Option(help="Picture. Default: samples.png there.")
+    num: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    out: Annotated[
+        Place, typer.Option(help="Picture. Default: samples.png there.")
     ] = None,
 ):
     """Draw samples of a run as a picture."""
@@ -138,112 +145,154 @@ def sample(
 @app.command()
 def export(
     run: RunFolder,
-    savedmodel: typing.Annotated[
-        pathlib.Path | None, typer.Option(help="Folder of SavedModel versions.")
+    savedmodel: Annotated[
+        Place, typer.Option(help="Folder of SavedModel versions.")
     ] = None,
-    tflite: typing.Annotated[
-        pathlib.Path | None, typer.Option(help="File for TFLite.")
-    ] = None,
+    tflite: Annotated[Place, typer.Option(help="File for TFLite.")] = None,
 ):
     """Export a run as the next SavedModel version and as a TFLite file."""
-    _paths(runs.export_models(_trained(run), savedmodel, tflite))
+    _paths(_export(_trained(run), savedmodel, tflite))
 
 
 def main():
     """Runs the command line and exits with its code."""
     debug = "--debug" in sys.argv
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        with contextlib.nullcontext() if debug else _quiet():
-            sys.exit(app(standalone_mode=False) or 0)
-    except KeyboardInterrupt:
-        sys.exit(_fail("Interrupted.", 130))
+        with contextlib.nullcontext() if debug or not sys.stderr else _quiet():
+            code = app(prog_name="tfvae", standalone_mode=False) or 0
+            print(end="", flush=True)
+    except SystemExit as stop:
+        code = stop.code
+        code > 128 and _say("Error", "interrupted.")
     except BrokenPipeError:  # a reader such as `head` has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = 1
     except Exception as error:
-        if debug:
+        if debug and not hasattr(error, "format_message"):
             raise
-        sys.exit(_fail(*_explain(error)))
+        message, code = _explain(error)
+        _say("Error", message)
+    sys.exit(code)
 
 
 def _explain(error):
     """A line about an error, and the exit code: 2 for wrong use, else 1."""
     if hasattr(error, "format_message"):  # typer's own
-        return error.format_message(), error.exit_code
+        command = error.ctx.command_path if getattr(error, "ctx", None) else "tfvae"
+        return f"{error.format_message()} See `{command} --help`.", error.exit_code
     usage = isinstance(error, (ValueError, TypeError, FileNotFoundError))
     return str(error) or type(error).__name__, 2 if usage else 1
 
 
-def _fail(message, code):
-    print("Error:", " ".join(message.split()), file=sys.stderr)
-    return code
+def _say(kind, message, *_):
+    print(f"{kind}:", " ".join(str(message).split()), file=sys.stderr)
 
 
 @contextlib.contextmanager
 def _quiet():
     """Lets Python write to stderr, but none of TensorFlow's C++ code."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
+    with (
+        os.fdopen(os.dup(2), "w", buffering=1) as stderr,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stderr(stderr),
+        warnings.catch_warnings(),
+    ):
+        warnings.showwarning = functools.partial(_say, "Warning")
+        logging.getLogger("absl").setLevel(logging.ERROR)
         os.dup2(nowhere.fileno(), 2)
-    sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr.fileno(), 2)
+
+
+def _check_same(run, preset, options):
+    """Refuses what resuming would have to ignore."""
+    if preset not in (None, run.config["preset"]):
+        checks.fail(f"{run.config['preset']!r}, as in the run", preset=preset)
+    for key in (key for key, value in options.items() if value is not None):
+        checks.fail("left out with --resume", **{key: options[key]})
 
 
 def _trained(path):
     run = runs.Run(path)
     if run.config and not run.model_file.exists():
-        raise ValueError(
-            f"`run` has no trained model yet. Received: run={str(path)!r}."
-        )
+        checks.fail("a run with a trained model.keras", run=str(path))
     return run
 
 
 class _Progress(keras.callbacks.Callback):
-    """One line that tells epoch, bound on train and validation data, and time left."""
+    """One line that tells the bound on train and validation data, epochs and time."""
 
     def __init__(self, bar):
         super().__init__()
-        self.bar = bar
+        self.bar, self.task = bar, bar.add_task("training")
 
-    def on_train_begin(self, logs=None):
-        self.task = self.bar.add_task("training", total=self.params["epochs"])
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self.bar.update(self.task, total=self.params["epochs"], completed=epoch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = batch / self.params["steps"]
+        self.bar.update(self.task, completed=self.epoch + done)
 
     def on_epoch_end(self, epoch, logs=None):
-        text = f"elbo {logs['elbo']:.2f}  val_elbo {logs['val_elbo']:.2f} nats"
+        text = f"elbo {logs['elbo']:.2f}, val_elbo {logs['val_elbo']:.2f} nats"
         self.bar.update(self.task, completed=epoch + 1, description=text)
 
 
-def _train(run):
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TimeElapsedColumn(),
-    )
-    with rich.progress.Progress(*columns, console=console) as bar:
-        history = runs.train(run, [_Progress(bar)])
-    best = max(history, key=lambda row: row["val_elbo"])
-    console.print(
-        f"Trained {len(history)} epochs; best val_elbo {best['val_elbo']:.2f} nats "
-        f"in epoch {int(best['epoch'])}."
+def _fit(training):
+    columns = ("{task.description}", rich.progress.BarColumn(20))
+    counts = (rich.progress.MofNCompleteColumn(), rich.progress.TimeElapsedColumn())
+    try:
+        with rich.progress.Progress(*columns, *counts, console=console) as bar:
+            training.fit([_Progress(bar)])
+    except SystemExit:
+        print(f"Go on with: tfvae train --resume --out {training.run.path}")
+        raise
+    best = training.history[training.best_epoch - 1]
+    print(
+        f"Trained {len(training.history)} of {training.epochs} epochs; "
+        f"best val_elbo {best['val_elbo']:.2f} nats in epoch {best['epoch']}."
     )
 
 
 def _report(run, num_samples):
     figures = runs.evaluate(run, num_samples)
-    table = rich.table.Table("figure", "value", title=f"Test figures of {run.path}")
-    for name, value in figures.items():
-        shown = f"{value:.3f}" if isinstance(value, float) else str(value)
-        table.add_row(name, shown)
-    console.print(table)
+    value = rich.table.Column("value", justify="right", no_wrap=True)
+    table = rich.table.Table("figure", value, "unit")
+    for row in _rows(figures):
+        table.add_row(*row)
+    console.print(table, highlight=False)
+    print(
+        f"On {figures['test_examples']} test examples in {figures['seconds']:.0f} s; "
+        f"log p(x) ± its standard error from {num_samples} importance samples each."
+    )
+
+
+def _rows(figures):
+    error = figures["test_log_marginal_standard_error"]
+    yield "log p(x), test", f"{figures['test_log_marginal']:.2f} ± {error:.2f}", "nats"
+    for name in ("ELBO", "reconstruction", "KL"):
+        yield f"{name}, test", f"{figures[f'test_{name.lower()}']:.2f}", "nats"
+    if "bits_per_dim" in figures:
+        yield "-log p(x) per pixel", f"{figures['bits_per_dim']:.4f}", "bits"
+    yield "information z has on x", f"{figures['mutual_information']:.2f}", "nats"
+    yield "active units", str(figures["active_units"]), f"of {figures['latent_dim']}"
+
+
+def _export(run, saved_model=None, tflite=None):
+    model = tfvae.load(run.model_file)
+    file = tflite or run.path / f"{run.config['preset']}.tflite"
+    # First what is replaced as a whole: an error leaves no version too many.
+    file = tfvae.export.to_tflite(model, file)
+    folder = saved_model or run.path / "saved_model"
+    return [tfvae.export.to_saved_model(model, folder), file]
 
 
 def _paths(paths):
-    console.print("Wrote:")
-    for path in paths:
-        print(f"  {path}")
+    print("Wrote:", *paths, sep="\n  ")

@@ -6,13 +6,17 @@ import json
 import pathlib
 import typing
 
-from tfvae import checks, likelihoods, networks
+import keras
+
+from tfvae import checks, data, likelihoods, networks
 from tfvae.data import builders
 from tfvae.models import IWAE, VAE, BetaVAE, FullCovarianceVAE
 
 DEFAULT = "vae_digits"
 # Parts of a configuration that hold settings.
 PARTS = ("data", "model", "training")
+# Optimizer steps between two returns to Python.
+STEPS = 10
 _PATHS = ("source", "data_dir", "manual_dir")
 
 
@@ -49,13 +53,13 @@ def get(name):
     return PRESETS[checks.one_of(PRESETS, preset=name)]
 
 
-def configure(name, changes=(), data=None):
+def configure(name, changes=(), source=None):
     """The configuration of a run: a preset with some settings changed.
 
     Args:
         name: Name of the preset.
         changes: Strings `key=value`, the value in JSON or a bare word; later ones win.
-        data: Another source for `tfvae.data.load`, or None.
+        source: Another source for `tfvae.data.load`, or None.
 
     Returns:
         A dict that JSON can hold, with `preset`, `labels`, `data`, `model` and
@@ -68,7 +72,7 @@ def configure(name, changes=(), data=None):
     places = {"image_size": None, "data_dir": None, "manual_dir": None}
     config = {
         "preset": name,
-        "data": places | preset.data | ({} if data is None else {"source": data}),
+        "data": places | preset.data | ({} if source is None else {"source": source}),
         "model": dict(preset.model),
         "training": dict(preset.training),
     }
@@ -84,22 +88,43 @@ def configure(name, changes=(), data=None):
     return config | {"labels": preset.labels and same}
 
 
-def check(config):
-    """Returns a configuration as `configure` gives it, read back from a file.
+def read(path):
+    """A configuration as `configure` gave it, back from the JSON file of a run.
 
     Raises:
-        ValueError: Where a part or a setting is missing or unknown.
+        ValueError: Where it cannot be read, or a setting is missing or unknown.
     """
-    if not isinstance(config, dict) or not {"preset", "labels"} <= config.keys():
-        checks.fail(
-            "a dict with preset, labels, data, model and training", config=config
-        )
-    wanted = configure(config["preset"])
-    for part in PARTS:
-        given = config.get(part)
-        if not isinstance(given, dict) or given.keys() != wanted[part].keys():
-            checks.fail(f"a dict with {sorted(wanted[part])}", **{part: given})
+    try:
+        config = json.loads(path.read_text())
+        wanted = configure(config["preset"])
+        _check_names("config", config, wanted)
+        for part in PARTS:
+            _check_names(part, config[part], wanted[part])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"`run` must be a folder with the config.json of a run. "
+            f"Received: run={str(path.parent)!r} ({error})."
+        ) from error
     return config
+
+
+def datasets(config, labels=False):
+    """The `data.Splits` of a configuration, as pairs with labels where asked."""
+    settings = {key: config["training"][key] for key in ("batch_size", "seed")}
+    return data.load(**config["data"], **settings, labels=labels)
+
+
+def build(config, event_shape):
+    """The untrained model of a configuration, for x of a shape, compiled."""
+    model = get(config["preset"]).build(tuple(event_shape), **config["model"])
+    optimizer = keras.optimizers.Adam(config["training"]["learning_rate"])
+    model.compile(optimizer, steps_per_execution=STEPS)
+    return model
+
+
+def _check_names(name, given, wanted):
+    if sorted(given) != sorted(wanted):
+        checks.fail(f"a dict with {sorted(wanted)}", **{name: given})
 
 
 def _value(text):
@@ -238,5 +263,6 @@ PRESETS = {
             "scale": "predicted",
         },
         training=_LONG | {"epochs": 1000, "patience": 100},
+        labels=False,  # they are frame numbers
     ),
 }

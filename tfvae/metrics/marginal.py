@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae import checks, seeds
 
 # Decoder rows at once: large enough for the matrix kernels, small in memory.
-ROWS = 2_000
+ROWS = 4_000
 
 
 def log_marginal(model, x, num_samples=1000, *, batch_size=100, seed=0):
@@ -89,7 +89,7 @@ def _log_marginal(model, x, num_samples, seed):
     return total - math.log(num_samples)
 
 
-@tf.function(autograph=False, jit_compile=True)
+@tf.function(autograph=False)
 def _log_sum_weights(model, x, num_samples, seed):
     densities = model.log_densities(x, seed, num_samples)
     return tf.reduce_logsumexp(densities.log_weight, axis=0)
