@@ -311,6 +311,17 @@ def test_mnist_comes_through_tfds_from_its_originals(prepared):
 
 
 @pytest.mark.slow
+@needs("fashion_mnist")
+def test_fashion_mnist_is_not_mnist_whose_files_have_the_same_names(prepared):
+    mnist = load("mnist", data_dir=prepared, manual_dir=DATA / "mnist")
+    options = {"data_dir": prepared, "manual_dir": DATA / "fashion_mnist"}
+    fashion = load("fashion_mnist", **options)
+    means = [float(tf.reduce_mean(stacked(splits.test))) for splits in (mnist, fashion)]
+    # The well-known means of the two test splits.
+    assert means == pytest.approx([0.1325, 0.2868], abs=5e-4)
+
+
+@pytest.mark.slow
 @needs("binarized_mnist")
 def test_binarized_mnist_stays_binary_through_tfds(prepared, tmp_path):
     packed = np.load(DATA / "binarized_mnist" / "binarized_mnist.npz")

@@ -62,10 +62,9 @@ def _root(
 def list_presets():
     """List the presets: data, model, settings to `--set`, and what they reached."""
     for name, preset in presets.PRESETS.items():
-        console.print(
-            name, "(default)" if name == presets.DEFAULT else "", style="bold"
-        )
-        settings = {**preset.data, **preset.model, **preset.training}
+        mark = "(default)" if name == presets.DEFAULT else ""
+        console.print(name, mark, style="bold")
+        settings = preset.data | preset.model | preset.training
         shown = ", ".join(f"{k}={json.dumps(v)}" for k, v in settings.items())
         for text in filter(None, [preset.summary, shown, preset.score]):
             console.print(rich.padding.Padding.indent(rich.text.Text(text), 4))
@@ -230,11 +229,13 @@ class _Progress(keras.callbacks.Callback):
 
     def __init__(self, bar):
         super().__init__()
-        self.bar, self.task = bar, bar.add_task("training")
+        self.bar = bar
+
+    def on_train_begin(self, logs=None):
+        self.task = self.bar.add_task("training", total=self.params["epochs"])
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
-        self.bar.update(self.task, total=self.params["epochs"], completed=epoch)
 
     def on_train_batch_end(self, batch, logs=None):
         done = batch / self.params["steps"]

@@ -114,7 +114,12 @@ def _prepare(builder, manual_dir):
     if (builder.data_path / "dataset_info.json").exists():
         return
     _check_originals(builder, manual_dir)
-    config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
+    config = tfds.download.DownloadConfig(
+        # Of its own: MNIST and Fashion-MNIST extract files of the same names.
+        extract_dir=builder.data_path.parent / "extracted",
+        manual_dir=manual_dir,
+        try_download_gcs=False,
+    )
     with contextlib.redirect_stdout(sys.stderr):
         builder.download_and_prepare(download_config=config)
 

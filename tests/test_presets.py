@@ -1,0 +1,96 @@
+"""Presets: each builds a model of its data; settings are changed, checked, kept."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfvae import presets
+
+SHAPES = {"digits": (8, 8, 1), "frey_face": (28, 20, 1)}  # the others are 28 x 28
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_preset_builds_a_compiled_model_of_its_data(name):
+    config = presets.configure(name)
+    shape = SHAPES.get(config["data"]["source"], (28, 28, 1))
+    model = presets.build(config, shape)
+    assert model.event_shape == shape
+    assert model.latent_dim == config["model"]["latent_dim"]
+    assert model.optimizer.learning_rate == config["training"]["learning_rate"]
+    densities = model.log_densities(tf.zeros([2, *shape]), tf.constant([0, 0]))
+    assert np.isfinite(densities.log_weight).all()
+    assert model(tf.zeros([2, *shape])).shape == (2, *shape)
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_configuration_survives_its_file(name, tmp_path):
+    config = presets.configure(name, ["seed=3"])
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(config))
+    assert presets.read(file) == config
+
+
+def test_changes_are_json_or_words_and_the_last_one_wins():
+    changes = ["hidden_units=[16]", "activation=tanh", "seed=1", "seed=2"]
+    config = presets.configure("vae_digits", [*changes, "image_size=null"])
+    assert config["model"]["hidden_units"] == [16]
+    assert config["model"]["activation"] == "tanh"
+    assert config["training"]["seed"] == 2
+    assert config["data"]["image_size"] is None
+    assert presets.configure("vae_digits")["training"]["seed"] == 0
+
+
+def test_paths_become_absolute_and_names_of_data_sets_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("digits", "mnist", "2024"):
+        (tmp_path / name).mkdir()
+    for name in ("digits", "mnist"):
+        config = presets.configure("vae_mnist", source=name)
+        assert config["data"]["source"] == name
+    config = presets.configure("vae_mnist", ["data_dir=2024"], source="2024")
+    assert config["data"]["source"] == config["data"]["data_dir"]
+    assert config["data"]["source"] == str(tmp_path / "2024")
+
+
+def test_labels_are_asked_for_only_of_the_presets_own_data():
+    assert presets.configure("vae_mnist")["labels"]
+    assert presets.configure("vae_mnist", source="mnist")["labels"]
+    assert not presets.configure("vae_mnist", source="kmnist")["labels"]
+    assert not presets.configure("vae_mnist", ["source=kmnist"])["labels"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("vae_mnst", [], "Did you mean 'vae_mnist'"),
+        ("vae_digits", ["latent=3"], "Did you mean 'latent_dim'"),
+        ("vae_digits", ["latent_dim"], "form key=value.*set='latent_dim'"),
+        ("vae_digits", ["latent_dim="], "form key=value"),
+        ("vae_digits", ["=3"], "`set` must be one of"),
+    ],
+)
+def test_unknown_names_are_refused(name, changes, message):
+    with pytest.raises(ValueError, match=message):
+        presets.configure(name, changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "{}",
+        '{"preset": "nope"}',
+        '{"preset": []}',
+        '{"preset": "vae_digits", "data": {}, "model": {}, "training": {}}',
+        '{"preset": "vae_digits", "data": 1, "model": 2, "training": 3}',
+    ],
+)
+def test_corrupt_configuration_is_refused(text, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="`run` must be a folder with the config.json"):
+        presets.read(tmp_path / "config.json")

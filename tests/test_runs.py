@@ -1,0 +1,218 @@
+"""Runs: resumed exactly, best model kept, files whole, nothing lost before checks."""
+
+import csv
+import json
+import pathlib
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import tfvae
+from tfvae import presets, runs
+
+TINY = ["hidden_units=[16]", "latent_dim=2", "batch_size=100"]
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    """A configuration with noise in the data: grey values, binarized anew."""
+    x = np.random.default_rng(0).integers(0, 256, [300, 4, 4], "uint8")
+    np.savez(tmp_path / "x.npz", x)
+    return presets.configure("vae_mnist", TINY, str(tmp_path / "x.npz"))
+
+
+@pytest.fixture
+def digits():
+    return presets.configure("vae_digits", TINY)
+
+
+def trained(path, config, epochs):
+    config = config | {"training": config["training"] | {"epochs": epochs}}
+    training = runs.start(path, config)
+    training.fit()
+    return training
+
+
+def variables(training):
+    model = training.model
+    return [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
+
+
+def assert_same_weights(*files):
+    one, two = (tfvae.load(file).get_weights() for file in files)
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def contents(run):
+    return {p.name: p.read_bytes() for p in run.path.iterdir() if p.is_file()}
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the process, as a signal does, after so many batches."""
+
+    def __init__(self, batches, error):
+        super().__init__()
+        self.batches, self.error = batches, error
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches -= 1
+        if self.batches == 0:
+            raise self.error
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run of two epochs, each with its checkpoint."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "INTERVAL", 0)
+        trained(path, presets.configure("vae_digits", TINY), 2)
+    return path
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    return runs.Run(pathlib.Path(shutil.copytree(finished, tmp_path / "run")))
+
+
+def test_a_run_interrupted_anywhere_resumes_to_the_same_bits(tmp_path, noisy):
+    whole = trained(tmp_path / "whole", noisy, 4)
+    noisy["training"]["epochs"] = 4
+    interrupted = runs.start(tmp_path / "run", noisy)
+    interrupted.model.steps_per_execution = 1
+    batches = 2 * len(interrupted.splits.train) + 1
+    with pytest.raises(SystemExit):
+        interrupted.fit([Stop(batches, SystemExit(143))])
+    assert interrupted.history == whole.history[:2]
+    resumed = runs.resume(tmp_path / "run")
+    resumed.fit()
+    assert resumed.history == whole.history
+    for a, b in zip(variables(resumed), variables(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert_same_weights(resumed.run.model_file, whole.run.model_file)
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path, digits):
+    runs.start(tmp_path / "run", digits)
+    with pytest.warns(UserWarning, match="no checkpoint: starting anew"):
+        training = runs.resume(tmp_path / "run")
+    assert training.history == []
+
+
+def test_a_resumed_run_keeps_the_best_model_of_its_first_part(run, tmp_path):
+    names, first, last = run.path.joinpath("history.csv").read_text().splitlines()
+    cells = dict(zip(names.split(","), last.split(","), strict=True))
+    cells["val_elbo"] = "1e9"  # no later epoch will be as good
+    run.write("history.csv", "\n".join([names, first, ",".join(cells.values())]))
+    before = shutil.copy(run.model_file, tmp_path / "before.keras")
+    training = runs.resume(run.path, 3)
+    training.fit()
+    assert (len(training.history), training.best_epoch) == (3, 2)
+    assert_same_weights(run.model_file, before)
+
+
+def test_resuming_a_finished_run_changes_nothing(run):
+    before = contents(run)
+    training = runs.resume(run.path)
+    training.fit()
+    assert contents(run) == before
+    assert len(training.history) == 2
+
+
+def test_training_stops_when_patience_is_out(run):
+    training = runs.resume(run.path, 1000)
+    training.patience = 3
+    for epoch in range(2, 5):
+        assert not training.is_done
+        training.on_epoch_end(epoch, {"val_elbo": -1e9})
+    assert training.is_done
+    assert training.model.stop_training
+
+
+def test_a_corrupt_checkpoint_falls_back_to_the_one_before(run):
+    older, newest = run.checkpoints
+    newest.write_bytes(newest.read_bytes()[:5000])
+    with pytest.warns(
+        UserWarning, match=f"{newest.name}.*Going on from .*{older.name}"
+    ):
+        assert len(runs.resume(run.path).history) == 1
+    older.write_bytes(b"")
+    with pytest.warns(match="Going on"), pytest.raises(ValueError, match=older.name):
+        runs.resume(run.path)
+
+
+@pytest.mark.parametrize("text", ["", "epoch\n1\n2\n", "epoch,val_elbo\n1,x\n", "\0"])
+def test_a_corrupt_history_is_refused(text, run):
+    run.write("history.csv", text)
+    with pytest.raises(ValueError, match="`history` must be a table of 2 epochs"):
+        runs.resume(run.path)
+
+
+def test_force_replaces_a_run_only_after_its_settings_were_checked(run, digits):
+    run.write("metrics.json", "{}")
+    run.path.joinpath("saved_model/1").mkdir(parents=True)
+    before = contents(run)
+    bad = presets.configure("vae_digits", ["latent_dim=abc"])
+    with pytest.raises(TypeError, match="latent_dim"):
+        runs.start(run.path, bad, force=True)
+    with pytest.raises(ValueError, match="--force or --resume"):
+        runs.start(run.path, digits)
+    assert contents(run) == before
+    runs.start(run.path, digits, force=True)
+    left = {p.name for p in run.path.iterdir()}
+    assert left == {"config.json", "saved_model"}
+
+
+def test_force_leaves_folders_alone_that_are_no_runs(tmp_path, digits):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ValueError, match=r"config\.json of a run"):
+        runs.start(tmp_path, digits, force=True)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ValueError, match=r"config\.json of a run"):
+        runs.start(tmp_path, digits, force=True)
+
+
+def test_bad_settings_leave_no_folder_behind(tmp_path):
+    config = presets.configure("vae_digits", ["batch_size=0"])
+    with pytest.raises(ValueError, match="batch_size"):
+        runs.start(tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_diverges_says_so_and_is_not_taken_for_best(tmp_path, digits):
+    training = runs.start(tmp_path / "run", digits)
+    logs = {"elbo": 1.0, "val_elbo": np.nan}
+    for epoch in range(digits["training"]["patience"]):
+        training.on_epoch_end(epoch, logs)
+    assert training.is_done
+    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+        training.fit()
+    training.on_epoch_end(len(training.history), logs | {"val_elbo": -5.0})
+    assert training.best_epoch == len(training.history)
+
+
+def test_a_file_is_whole_or_absent(tmp_path):
+    run = runs.Run(tmp_path)
+    run.write("history.csv", "old")
+    with pytest.raises(UnicodeEncodeError):
+        run.write("history.csv", "new" * 10_000 + "\ud800")
+    assert (tmp_path / "history.csv").read_text() == "old\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_flat_data_with_one_latent_are_trained_and_pictured(tmp_path):
+    x = np.random.default_rng(0).integers(0, 2, [40, 12], "uint8")
+    np.savez(tmp_path / "x.npz", x)
+    config = presets.configure(
+        "vae_mnist", [*TINY, "latent_dim=1"], str(tmp_path / "x.npz")
+    )
+    run = trained(tmp_path / "run", config, 1).run
+    assert [path.name for path in runs.draw(run)] == ["kl_per_dimension.png"]
+    figures = runs.evaluate(run, 3)
+    assert figures == json.loads((run.path / "metrics.json").read_text())
+    assert 0.9 < figures["bits_per_dim"] < 1.5  # coin flips: one bit each
+    with open(run.path / "history.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 1
