@@ -1,4 +1,4 @@
-"""Your own Keras encoder and decoder, KL warm-up, free bits and pictures as you train."""
+"""Your own Keras encoder and decoder, with KL warm-up, free bits and pictures."""
 
 import argparse
 

@@ -52,8 +52,9 @@ def optimal_full_covariance():
     import tensorflow_probability as tfp
 
     model, exact, covariance = linear_gaussian(tfvae.posteriors.FullCovariance)
-    raw = np.linalg.cholesky(covariance)
-    np.fill_diagonal(raw, softplus_inverse(np.diag(raw)))
+    scale_tril = np.linalg.cholesky(covariance)
+    raw = 2 * scale_tril  # below the diagonal the posterior divides by its two latents
+    np.fill_diagonal(raw, softplus_inverse(np.diag(scale_tril)))
     set_head(model, tfp.math.fill_triangular_inverse(raw).numpy())
     return model, exact
 

@@ -33,6 +33,20 @@ Place = pathlib.Path | None
 RunFolder = Annotated[
     pathlib.Path, typer.Argument(help="Folder of a run, as `tfvae train` wrote it.")
 ]
+PresetName = Annotated[
+    str | None, typer.Argument(help="See `tfvae list`.", show_default=presets.DEFAULT)
+]
+Source = Annotated[
+    str | None, typer.Option(help="Another data set, .npz file or image folder.")
+]
+Originals = Annotated[
+    str | None, typer.Option(help="Folder of original files already downloaded.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Random seed.", show_default="0")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable."),
+]
 Samples = Annotated[int, typer.Option(min=1, help="Importance samples for log p(x).")]
 
 
@@ -72,24 +86,12 @@ def list_presets():
 
 @app.command()
 def train(
-    preset: Annotated[
-        str | None,
-        typer.Argument(help="See `tfvae list`.", show_default=presets.DEFAULT),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Another data set, .npz file or image folder.")
-    ] = None,
-    manual_dir: Annotated[
-        str | None, typer.Option(help="Folder of original files already downloaded.")
-    ] = None,
+    preset: PresetName = None,
+    data: Source = None,
+    manual_dir: Originals = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Random seed.", show_default="0")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting."),
-    ] = None,
+    seed: Seed = None,
+    set_: Changes = None,
     out: Annotated[
         Place, typer.Option(help="Run folder. Default: runs/PRESET.")
     ] = None,

@@ -46,7 +46,8 @@ class MeanField(Posterior):
 class FullCovariance(Posterior):
     """Gaussian with any covariance: `q(z | x) = N(z; loc(x), L(x) L(x)^T)`.
 
-    L is lower triangular, its diagonal passes `softplus` and is kept above 1e-4, so
+    L is lower triangular, its diagonal passes `softplus` and is kept above 1e-4, what
+    lies below is divided by the number of latents, so
     `z = loc + L eps` and `log q(z | x) = log N(eps; 0, I) - sum(log diag L)`. An
     encoder with d latents has d (d + 3) / 2 parameters. See `Posterior` for the
     arguments.
@@ -72,6 +73,9 @@ class FullCovariance(Posterior):
         """`MultivariateNormalTriL` of `params`, `[..., latent * (latent + 3) / 2]`."""
         loc, raw_tril = tf.split(params, [self.latent_dim, -1], axis=-1)
         raw_tril = tfp.math.fill_triangular(raw_tril)
+        # A latent sums up to d entries below the diagonal: divided by d they start near
+        # 0 and move slowly, without which training lags far behind `MeanField`.
+        below = raw_tril / self.latent_dim
         diagonal = tf.eye(self.latent_dim) > 0  # TFLite has no operator for diag_part
-        scale_tril = tf.where(diagonal, tf.nn.softplus(raw_tril) + MIN_SCALE, raw_tril)
+        scale_tril = tf.where(diagonal, tf.nn.softplus(raw_tril) + MIN_SCALE, below)
         return tfd.MultivariateNormalTriL(loc, scale_tril)
