@@ -93,7 +93,8 @@ def test_bounds_rise_with_samples_towards_the_exact_log_marginal():
     bounds = [model.log_marginal(x, k, seed=k).mean() for k in (1, 3, 10, 100, 1000)]
     assert all(np.diff(bounds) > 0)
     assert abs(bounds[-1] - exact.logpdf(x).mean()) < 0.01
-    assert abs(bounds[0] - np.mean(model.elbo(x, seed=0))) < 0.05
+    # Two means of 2,000 bounds that spread by about a nat: five standard errors.
+    assert abs(bounds[0] - np.mean(model.elbo(x, seed=0))) < 0.15
 
 
 def test_log_marginal_agrees_with_probabilistic_pca_of_scikit_learn():
