@@ -35,7 +35,7 @@ def test_import_time(tmp_path):
     )
 
 
-@pytest.mark.parametrize("path", EXAMPLES.rglob("*.py"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda p: p.stem)
 def test_examples_are_short_and_say_what_they_show(path):
     text = path.read_text()
     assert text.startswith('"""')
