@@ -171,6 +171,10 @@ def test_parts_that_do_not_fit_are_refused():
         tfvae.VAE(encoder(), decoder(), latent_dim=3, encode=1)
 
 
+def test_shapes_of_tensors_are_shapes():
+    assert checks.image_shape(shape=tf.TensorShape([8, 8, 1])) == (8, 8, 1)
+
+
 def test_numbers_of_numpy_are_numbers():
     assert checks.integer(n=np.int64(3)) == 3
     assert checks.number(n=np.float32(0.5)) == 0.5

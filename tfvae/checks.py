@@ -72,8 +72,11 @@ def integers(*, minimum=1, **argument):
 
 
 def event_shape(**argument):
-    """Returns the one named argument as a tuple of positive integers."""
-    return tuple(integers(**argument))
+    """Returns the one named argument, or shape, as a tuple of positive integers."""
+    ((name, value),) = argument.items()
+    if hasattr(value, "as_list"):  # a tf.TensorShape, as data sets have it
+        value = tuple(value)
+    return tuple(integers(**{name: value}))
 
 
 def image_shape(**argument):
