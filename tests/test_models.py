@@ -287,6 +287,20 @@ def test_methods_work_inside_a_function_and_do_not_retrace():
     assert model._run.experimental_get_tracing_count() == 1
 
 
+def test_a_subclassed_encoder_needs_no_build_of_its_own():
+    class Encoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten, self.dense = keras.layers.Flatten(), keras.layers.Dense(8)
+
+        def call(self, x):
+            return self.dense(self.flatten(x))
+
+    model = tfvae.VAE(Encoder(), decoder(), latent_dim=2)
+    model.compile("adam")
+    assert np.isfinite(fit(model)["elbo"]).all()
+
+
 def test_a_model_without_input_shape_is_built_by_data():
     model = MODELS["VAE-own-networks"]()
     for method in (model.sample, model.decode):

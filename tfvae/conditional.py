@@ -38,8 +38,7 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
 
     def build(self, input_shape):
         self._input_ndim = len(input_shape)
-        if not self.network.built:
-            self.network.build(input_shape)
+        self._output_shape = output_shape(self.network, input_shape)
         self.built = True
 
     def call(self, inputs, training=False):
@@ -78,7 +77,7 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
 
 
 def output_shape(network, input_shape):
-    """Shape `[None, ...]` of what a network gives.
+    """Shape `[None, ...]` of what a network gives for one row of zeros; builds it.
 
     Args:
         network: A Keras model or layer.
@@ -88,9 +87,9 @@ def output_shape(network, input_shape):
         A tuple, batch first.
 
     Raises:
-        ValueError: Where the network cannot take the input or gives no single tensor.
+        ValueError: Where the network gives no single tensor.
     """
-    shape = network.compute_output_shape(tuple(input_shape))
-    if not isinstance(shape, tuple) or any(d is None for d in shape[1:]):
-        checks.fail("a network with one output of known shape", network=network)
-    return shape
+    output = network(tf.zeros([1, *input_shape[1:]]), training=False)
+    if not tf.is_tensor(output):
+        checks.fail("a network with one output tensor", network=network)
+    return (None, *output.shape[1:])

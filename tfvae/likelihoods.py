@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
-from tfvae.conditional import ConditionalDistribution, output_shape
+from tfvae.conditional import ConditionalDistribution
 from tfvae.config import register
 
 __all__ = [
@@ -46,7 +46,7 @@ class Likelihood(ConditionalDistribution):
         if self.event_shape is not None:
             return
         super().build(input_shape)
-        *outer, last = output_shape(self.network, input_shape)[1:]
+        *outer, last = self._output_shape[1:]
         if last % self.params_size:
             raise ValueError(
                 f"`decoder` must give {self.params_size} values for each channel of x. "

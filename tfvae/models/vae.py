@@ -90,6 +90,7 @@ class VAE(GenerativeModel):
     def build(self, input_shape):
         self.posterior.build(input_shape)
         self.likelihood.build((None, self.latent_dim))
+        self.prior.build((None, self.latent_dim))
         if self.event_shape != tuple(input_shape[1:]):
             raise ValueError(
                 f"`likelihood` must be of x of shape {list(input_shape[1:])}. "

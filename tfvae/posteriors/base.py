@@ -3,7 +3,7 @@
 import keras
 
 from tfvae import checks
-from tfvae.conditional import ConditionalDistribution, output_shape
+from tfvae.conditional import ConditionalDistribution
 
 
 class Posterior(ConditionalDistribution):
@@ -33,7 +33,7 @@ class Posterior(ConditionalDistribution):
         if self.head.built:
             return
         super().build(input_shape)
-        features = output_shape(self.network, input_shape)
+        features = self._output_shape
         if len(features) != 2:
             raise ValueError(
                 "`encoder` must give one vector an example, [batch, units]. Received: "
