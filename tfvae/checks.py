@@ -59,6 +59,14 @@ def one_of(choices, **argument):
     return value
 
 
+def instance(kind, expected, **argument):
+    """Returns the one named argument if it is an instance of `kind`."""
+    ((_, value),) = argument.items()
+    if not isinstance(value, kind):
+        fail(expected, error=TypeError, **argument)
+    return value
+
+
 def integers(*, minimum=1, **argument):
     """Returns the one named argument as a list of at least one integer."""
     ((name, value),) = argument.items()

@@ -122,10 +122,7 @@ def train(
 
 
 @app.command()
-def evaluate(
-    run: RunFolder,
-    samples: Samples = 1000,
-):
+def evaluate(run: RunFolder, samples: Samples = 1000):
     """Evaluate a run on its whole test split."""
     _report(_trained(run), samples)
 

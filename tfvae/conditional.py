@@ -32,9 +32,8 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
     def __init__(self, network, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        if not isinstance(network, keras.layers.Layer):
-            checks.fail("a Keras model or layer", error=TypeError, network=network)
-        self.network = network
+        layer = keras.layers.Layer
+        self.network = checks.instance(layer, "a Keras model or layer", network=network)
 
     def build(self, input_shape):
         self._input_ndim = len(input_shape)

@@ -5,7 +5,7 @@ import abc
 import keras
 import tensorflow as tf
 
-from tfvae import checks
+from tfvae import checks, seeds
 from tfvae.config import Configurable
 from tfvae.models import feeding
 from tfvae.models.guard import FiniteGuard, Report, Skipped, all_finite
@@ -200,8 +200,7 @@ class GenerativeModel(Configurable, Answering, keras.Model, abc.ABC):
         state = self.non_trainable_variables  # seeds, moving averages
         before = [tf.identity(variable) for variable in state]
         with tf.GradientTape() as tape:
-            terms = self._seeded_terms(inputs, training=True)
-            loss = -tf.reduce_mean(terms["objective"]) + tf.add_n([0.0, *self.losses])
+            loss, terms = self._loss(inputs, training=True)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
         finite = self._finite(loss, gradients)
@@ -213,9 +212,7 @@ class GenerativeModel(Configurable, Answering, keras.Model, abc.ABC):
 
     def test_step(self, data):
         """The same terms as in training, without an update."""
-        terms = self._seeded_terms(self.unpack(data), training=False)
-        loss = -tf.reduce_mean(terms["objective"]) + tf.add_n([0.0, *self.losses])
-        return self._reported(loss, terms)
+        return self._reported(*self._loss(self.unpack(data), training=False))
 
     def predict_step(self, data):
         """The outputs of `call` for a batch."""
@@ -256,9 +253,11 @@ class GenerativeModel(Configurable, Answering, keras.Model, abc.ABC):
         step = self.optimizer.iterations.value
         return tf.random.experimental.stateless_fold_in(base, step)
 
-    def _seeded_terms(self, inputs, training):
-        seed = tf.cast(self.seed_generator.next(), tf.int32)
-        return self.terms(inputs, seed, training=training)
+    def _loss(self, inputs, training):
+        seed = seeds.from_generator(self.seed_generator)
+        terms = self.terms(inputs, seed, training=training)
+        penalty = tf.add_n([0.0, *self.losses])
+        return penalty - tf.reduce_mean(terms["objective"]), terms
 
     def _finite(self, loss, gradients):
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):

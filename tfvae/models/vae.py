@@ -75,8 +75,8 @@ class VAE(GenerativeModel):
             checks.fail(expected, latent_dim=latent_dim)
         prior = StandardNormal(posterior.latent_dim) if prior is None else prior
         objective = ELBO() if objective is None else objective
-        _check_kind(Prior, prior=prior)
-        _check_kind(Objective, objective=objective)
+        checks.instance(Prior, "a tfvae prior", prior=prior)
+        checks.instance(Objective, "a tfvae objective", objective=objective)
         if prior.latent_dim != posterior.latent_dim:
             expected = f"a prior of {posterior.latent_dim} latents, as in `posterior`"
             checks.fail(expected, prior=prior)
@@ -297,10 +297,3 @@ class VAE(GenerativeModel):
     def _elbo_rows(self, x, seed):
         terms = ELBO()(self.log_densities(x, seed))
         return {"elbo": terms["elbo"]}
-
-
-def _check_kind(kind, **argument):
-    ((_, value),) = argument.items()
-    if not isinstance(value, kind):
-        expected = f"a tfvae {kind.__name__.lower()}"
-        checks.fail(expected, error=TypeError, **argument)
