@@ -82,7 +82,6 @@ def test_a_run_interrupted_anywhere_resumes_to_the_same_bits(tmp_path, noisy):
     whole = trained(tmp_path / "whole", noisy, 4)
     noisy["training"]["epochs"] = 4
     interrupted = runs.start(tmp_path / "run", noisy)
-    interrupted.model.steps_per_execution = 1
     batches = 2 * len(interrupted.splits.train) + 1
     with pytest.raises(SystemExit):
         interrupted.fit([Stop(batches, SystemExit(143))])

@@ -1,5 +1,8 @@
 """Likelihoods `p(x | z)`: layers from latents to distributions of x."""
 
+import abc
+import math
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -21,8 +24,9 @@ tfd = tfp.distributions
 class Likelihood(ConditionalDistribution):
     """Abstract `p(x | z)`, independent over the elements of x given z.
 
-    The decoder's last axis holds `params_size` values for each channel of x: all
-    channels of the first parameter, then all of the second.
+    A subclass gives `params_size` and `elements`. The decoder's last axis holds
+    `params_size` values for each channel of x: all channels of the first parameter,
+    then all of the second.
 
     Args:
         decoder: Network from z `[batch, latent]` to the parameters
@@ -75,8 +79,33 @@ class Likelihood(ConditionalDistribution):
             self.event_shape, low=low, high=high, because=because, **argument
         )
 
-    def _independent(self, distribution):
-        return tfd.Independent(distribution, len(self.event_shape))
+    @abc.abstractmethod
+    def elements(self, *params):
+        """The distribution of single elements of x, given that many parameters each."""
+
+    def distribution(self, params):
+        """`Independent` over the event: params `[..., params_size * channels]`."""
+        elements = self.elements(*tf.split(params, self.params_size, axis=-1))
+        return tfd.Independent(elements, len(self.event_shape))
+
+    def log_prob(self, x, z, training=False):
+        """`log p(x | z)` in nats, `[samples, ..., batch]`.
+
+        As of the distribution that a call gives, but with x as a vector, which XLA and
+        the CPU's vector units sum faster than an image.
+
+        Args:
+            x: Data `[batch, *event_shape]`.
+            z: Latents `[samples, ..., batch, latent]`.
+            training: Passed on to the decoder.
+        """
+        params = tf.split(self.params(z, training=training), self.params_size, axis=-1)
+        elements = self.elements(*map(self._flatten, params))
+        return tf.reduce_sum(elements.log_prob(self._flatten(x)), axis=-1)
+
+    def _flatten(self, values):
+        leading = keras.ops.shape(values)[: -len(self.event_shape)]
+        return tf.reshape(values, [*leading, math.prod(self.event_shape)])
 
 
 class _LogitLikelihood(Likelihood):
@@ -126,9 +155,9 @@ class Bernoulli(_LogitLikelihood):
         https://arxiv.org/abs/1312.6114
     """
 
-    def distribution(self, params):
-        """`Independent(Bernoulli)` with logits `params`, `[..., *event_shape]`."""
-        return self._independent(tfd.Bernoulli(logits=params, dtype=tf.float32))
+    def elements(self, logits):
+        """`tfd.Bernoulli` with these logits."""
+        return tfd.Bernoulli(logits=logits, dtype=tf.float32)
 
 
 @register
@@ -157,9 +186,9 @@ class ContinuousBernoulli(_LogitLikelihood):
         https://arxiv.org/abs/1907.06845
     """
 
-    def distribution(self, params):
-        """`Independent(ContinuousBernoulli)` with logits `[..., *event_shape]`."""
-        return self._independent(tfd.ContinuousBernoulli(logits=params))
+    def elements(self, logits):
+        """`tfd.ContinuousBernoulli` with these logits."""
+        return tfd.ContinuousBernoulli(logits=logits)
 
 
 @register
@@ -216,12 +245,10 @@ class Normal(Likelihood):
             self.raw_scale = self.add_weight((), initializer="zeros", name="raw_scale")
         super().build(input_shape)
 
-    def distribution(self, params):
-        """`Independent(Normal)` of `params`, `[..., params_size * channels]`."""
-        loc, scale = params, self.scale
-        if self.scale == "predicted":
-            loc, raw_scale = tf.split(params, 2, axis=-1)
+    def elements(self, loc, raw_scale=None):
+        """`tfd.Normal`; the raw scale comes from the decoder where it is predicted."""
+        scale = self.scale
+        if isinstance(scale, str):
+            raw_scale = self.raw_scale if raw_scale is None else raw_scale
             scale = tf.nn.softplus(raw_scale) + self.min_scale
-        elif self.scale == "learned":
-            scale = tf.nn.softplus(self.raw_scale) + self.min_scale
-        return self._independent(tfd.Normal(self._activate(loc), scale))
+        return tfd.Normal(self._activate(loc), scale)

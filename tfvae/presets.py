@@ -15,8 +15,6 @@ from tfvae.models import IWAE, VAE, BetaVAE, FullCovarianceVAE
 DEFAULT = "vae_digits"
 # Parts of a configuration that hold settings.
 PARTS = ("data", "model", "training")
-# Optimizer steps between two returns to Python.
-STEPS = 10
 _PATHS = ("source", "data_dir", "manual_dir")
 
 
@@ -117,8 +115,7 @@ def datasets(config, labels=False):
 def build(config, event_shape):
     """The untrained model of a configuration, for x of a shape, compiled."""
     model = get(config["preset"]).build(tuple(event_shape), **config["model"])
-    optimizer = keras.optimizers.Adam(config["training"]["learning_rate"])
-    model.compile(optimizer, steps_per_execution=STEPS)
+    model.compile(keras.optimizers.Adam(config["training"]["learning_rate"]))
     return model
 
 

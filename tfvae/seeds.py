@@ -1,5 +1,7 @@
 """Random numbers that depend on a seed alone: not on batch, order or state."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -39,11 +41,30 @@ def from_generator(generator):
     return tf.cast(generator.next(), tf.int32)
 
 
-def normal(seeds, dim):
-    """Standard normal noise `[batch, dim]`, each row from its row of seeds alone."""
+def normal(seed, shape):
+    """Standard normal noise of a shape `[..., batch, dim]`.
 
-    def row(seed):
-        return tf.random.stateless_normal([dim], seed, alg=ALGORITHM)
+    Args:
+        seed: int32 `[2]`, or `[batch, 2]`: then the noise of a row comes from its row
+            of seeds alone.
+        shape: A list; static where its entries are.
 
-    spec = tf.TensorSpec([dim], tf.float32)  # lets an empty batch through
-    return tf.map_fn(row, seeds, fn_output_signature=spec)
+    Returns:
+        A float32 tensor.
+    """
+    if seed.shape.rank == 1:
+        return _normal(shape, seed)
+    *outer, _, dim = shape
+    spec = tf.TensorSpec([*outer, dim], tf.float32)  # lets an empty batch through
+    rows = tf.map_fn(
+        lambda row: _normal([*outer, dim], row), seed, fn_output_signature=spec
+    )
+    return keras.ops.moveaxis(rows, 0, -2)
+
+
+def _normal(shape, seed):
+    # TensorFlow's kernels and XLA give the same bits but not the same floats, and XLA
+    # makes 64 bits far faster than 32.
+    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.int64, ALGORITHM)
+    uniform = (tf.cast(tf.bitwise.right_shift(bits, 40), tf.float32) + 0.5) / 2**23
+    return math.sqrt(2) * tf.math.erfinv(uniform)  # of the open interval (-1, 1)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.data import arrays, builders, folders
+from tfvae.data.prefetch import prefetched
 from tfvae.data.splits import NAMES, check_fractions
 from tfvae.data.values import Values
 
@@ -171,8 +172,7 @@ def _pipeline(examples, name, values, *, batch_size, shuffle, cache, seed):
         x = tf.cast(x, tf.float32) if fixed else values(x, noise_seed)
         return (x, *label) if label else x
 
-    data = tf.data.Dataset.zip(batches, _noise_seeds(seed))
-    return data.map(finish).prefetch(tf.data.AUTOTUNE)
+    return prefetched(tf.data.Dataset.zip(batches, _noise_seeds(seed)).map(finish))
 
 
 def _drawn_once(examples, values, seed):

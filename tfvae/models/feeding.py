@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.data.prefetch import prefetched
 
 
 def is_stream(x):
@@ -31,25 +32,27 @@ def arrays_to_dataset(arrays, batch_size, shuffle=None, repeat=False):
     num_rows = len(arrays[0])
     tensors = tuple(tf.constant(array) for array in arrays)
 
-    def order(turn_seed):
-        rows = tf.range(num_rows)
+    def batches(turn_seed):
+        rows = tf.range(num_rows, dtype=tf.int64)
         if shuffle is not None:
             rows = tf.random.experimental.stateless_shuffle(rows, turn_seed)
-        return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+
+        def gather(start):
+            some = rows[start : start + batch_size]
+            return tuple(tf.gather(tensor, some) for tensor in tensors)
+
+        return tf.data.Dataset.range(0, num_rows, batch_size).map(gather)
 
     def turns(_):
         seed = shuffle() if shuffle is not None else tf.zeros([2], tf.int32)
         turn = tf.data.Dataset.range(2**31 - 1 if repeat else 1)
         return turn.map(lambda i: tf.random.experimental.stateless_fold_in(seed, i))
 
-    def gather(rows):
-        return tuple(tf.gather(tensor, rows) for tensor in tensors)
-
-    dataset = tf.data.Dataset.range(1).flat_map(turns).flat_map(order).map(gather)
+    dataset = tf.data.Dataset.range(1).flat_map(turns).flat_map(batches)
     if not repeat:
         num_batches = -(-num_rows // batch_size)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return prefetched(dataset)
 
 
 def first_batch(x):

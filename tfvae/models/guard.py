@@ -5,6 +5,11 @@ import warnings
 import keras
 import tensorflow as tf
 
+# Optimizers square gradients: above this a float32 square is infinite.
+LIMIT = 2.0**63
+# Bad batches in a row that stop training.
+IN_A_ROW = 10
+
 
 class Report(keras.metrics.Metric):
     """Means over examples of named terms; batches that are not finite do not count.
@@ -47,6 +52,19 @@ class Skipped(keras.metrics.Metric):
         self.in_a_row.assign(bad * (self.in_a_row.value + 1))
         self.longest.assign(tf.maximum(self.longest.value, self.in_a_row.value))
 
+    def check(self):
+        """Raises where too many batches in a row were bad.
+
+        Raises:
+            FloatingPointError: With what to do about it.
+        """
+        if int(self.longest.value) >= IN_A_ROW:
+            raise FloatingPointError(
+                f"Training stopped: {IN_A_ROW} batches in a row gave a loss or "
+                "gradient with NaN or Inf. Weights and optimizer are as they were "
+                "before them. Look for NaN in the data, or lower the learning rate."
+            )
+
     def result(self):
         """Number of batches skipped since the last reset."""
         return self.total.value
@@ -56,15 +74,7 @@ class Skipped(keras.metrics.Metric):
 
 
 class FiniteGuard(keras.callbacks.Callback):
-    """Reports skipped batches after each epoch; stops after too many in a row.
-
-    Args:
-        limit: Batches in a row that may be skipped before training stops.
-    """
-
-    def __init__(self, limit=10):
-        super().__init__()
-        self.limit = limit
+    """Reports skipped batches after each epoch; stops after too many in a row."""
 
     def on_train_begin(self, logs=None):
         """Starts the count."""
@@ -72,14 +82,8 @@ class FiniteGuard(keras.callbacks.Callback):
         self._seen = 0
 
     def on_train_batch_end(self, batch, logs=None):
-        """Stops training after `limit` bad batches in a row."""
-        if int(self.model.skipped.longest.value) >= self.limit:
-            raise FloatingPointError(
-                f"Training stopped at batch {batch} of this epoch: {self.limit} "
-                "batches in a row gave a loss or gradient with NaN or Inf. Weights and "
-                "optimizer are as they were before them. Look for NaN in the data, or "
-                "lower the learning rate."
-            )
+        """Stops training after too many bad batches in a row."""
+        self.model.skipped.check()
 
     def on_epoch_end(self, epoch, logs=None):
         """Warns of what this epoch skipped."""
@@ -94,5 +98,31 @@ class FiniteGuard(keras.callbacks.Callback):
 
 
 def all_finite(tensors):
-    """Scalar bool: whether every value is finite and their norm does not overflow."""
-    return tf.math.is_finite(tf.linalg.global_norm(tensors))
+    """Scalar bool: whether no value is NaN, infinite, or too large to be squared."""
+    return tf.reduce_all([tf.reduce_all(tf.abs(t) < LIMIT) for t in tensors])
+
+
+class Snapshot:
+    """Values of variables, to go back to where a batch turns out to be bad.
+
+    Args:
+        variables: Keras variables.
+    """
+
+    def __init__(self, variables):
+        self.values = [(variable, tf.identity(variable)) for variable in variables]
+
+    def is_still_finite(self):
+        """Scalar bool: whether every number that was finite is finite now."""
+        return tf.reduce_all(
+            [
+                tf.reduce_all(tf.math.is_finite(now) | ~tf.math.is_finite(value))
+                for now, value in self.values
+                if value.dtype.is_floating
+            ]
+        )
+
+    def restore_unless(self, finite):
+        """Assigns the values back where the scalar bool is false."""
+        for variable, value in self.values:
+            variable.assign(tf.where(finite, variable, value))

@@ -2,6 +2,7 @@
 
 import warnings
 
+import keras
 import tensorflow as tf
 
 from tfvae import checks, seeds
@@ -136,13 +137,12 @@ class VAE(GenerativeModel):
         Returns:
             `LogDensities` in nats.
         """
-        params = self.posterior.params(x, training=training)
-        q, p_z = self.posterior.distribution(params), self.prior()
-        if seed.shape.rank == 2:
-            z, log_q = self._draw_rows(params, seed)
-        else:
-            z, log_q = q.experimental_sample_and_log_prob(num_samples, seed=seed)
-        log_likelihood = self.likelihood(z, training=training).log_prob(x)
+        q, p_z = self.posterior(x, training=training), self.prior()
+        noise = seeds.normal(
+            seed, [num_samples, keras.ops.shape(x)[0], self.latent_dim]
+        )
+        z, log_q = self.posterior.from_noise(q, noise)
+        log_likelihood = self.likelihood.log_prob(x, z, training=training)
         kl = exact_kl(q, p_z)
         return LogDensities(log_likelihood, p_z.log_prob(z), log_q, kl, self.latent_dim)
 
@@ -279,20 +279,12 @@ class VAE(GenerativeModel):
                 "shape. Call the model on data, or model.build((None, *event_shape))."
             )
 
-    def _draw_rows(self, params, seed):
-        def draw(row):
-            q = self.posterior.distribution(row[0])
-            return q.experimental_sample_and_log_prob(seed=row[1])
-
-        specs = tf.TensorSpec([self.latent_dim], tf.float32), tf.TensorSpec([])
-        z, log_q = tf.map_fn(draw, (params, seed), fn_output_signature=specs)
-        return z[None], log_q[None]
-
     def _sample_from_noise(self, noise):
         return {"x": self.likelihood(self.prior.from_noise(noise)).mean()}
 
     def _sample_rows(self, seed):
-        return self._sample_from_noise(seeds.normal(seed, self.latent_dim))
+        noise = seeds.normal(seed, [tf.shape(seed)[0], self.latent_dim])
+        return self._sample_from_noise(noise)
 
     def _elbo_rows(self, x, seed):
         terms = ELBO()(self.log_densities(x, seed))

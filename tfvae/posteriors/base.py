@@ -42,5 +42,22 @@ class Posterior(ConditionalDistribution):
             )
         self.head.build(features)
 
+    def from_noise(self, q, noise):
+        """Draws z as a function of noise, and their density: `z = f(noise; x)`.
+
+        For a `q` that TFP writes as a bijector of a standard normal, as all of this
+        package are; override it for another.
+
+        Args:
+            q: The distribution, as a call gives it, with batch shape `[batch]`.
+            noise: Standard normal numbers `[samples, batch, latent]`.
+
+        Returns:
+            z, of the shape of the noise, and `log q(z | x)` in nats,
+            `[samples, batch]`.
+        """
+        stretch = q.bijector.forward_log_det_jacobian(noise, event_ndims=1)
+        return q.bijector.forward(noise), q.distribution.log_prob(noise) - stretch
+
     def _network_params(self, inputs, training):
         return self.head(super()._network_params(inputs, training))

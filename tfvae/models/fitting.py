@@ -1,0 +1,235 @@
+"""Keras's `compile`, `fit`, `evaluate` and `predict`, with checks and at full speed."""
+
+import warnings
+
+import keras
+import tensorflow as tf
+
+from tfvae import checks
+from tfvae.models import blocks, feeding
+from tfvae.models.guard import FiniteGuard
+
+
+class Fitting:
+    """Mixed into a `keras.Model` with `check_inputs` and `seed_generator`."""
+
+    def compile(
+        self,
+        optimizer="adam",
+        *,
+        jit_compile="auto",
+        steps_per_execution="auto",
+        **kwargs,
+    ):
+        """Configures training, as `keras.Model.compile` does, without a loss.
+
+        Args:
+            optimizer: A Keras optimizer or its name.
+            jit_compile: Whether XLA compiles training. `"auto"` does so where that is
+                safe and faster: on a CPU for layers of Keras and of this package, but
+                not for convolutions and recurrent layers.
+            steps_per_execution: Batches between two returns to Python. `"auto"` takes
+                20 under XLA, or 1 where a callback of your own has a hook for batches.
+            **kwargs: Keras's `run_eagerly` and `auto_scale_loss`.
+
+        Raises:
+            TypeError: Where a loss or metrics are given.
+            ValueError: Where the learning rate is negative or not finite.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name):
+                expected = "left out: the model has its own objective"
+                checks.fail(expected, error=TypeError, **{name: kwargs[name]})
+        optimizer = keras.optimizers.get(optimizer)
+        checks.number(minimum=0, learning_rate=float(optimizer.learning_rate))
+        self._asked = {
+            "jit_compile": jit_compile,
+            "steps_per_execution": steps_per_execution,
+        }
+        self._auto_steps = steps_per_execution == "auto"
+        steps = 1 if self._auto_steps else steps_per_execution
+        with warnings.catch_warnings():
+            if jit_compile == "auto" and not kwargs.get("run_eagerly"):
+                jit_compile = blocks.is_faster(self) or "auto"
+                warnings.simplefilter("ignore")  # where Keras knows better
+            super().compile(
+                optimizer, jit_compile=jit_compile, steps_per_execution=steps, **kwargs
+            )
+        self._build_optimizer()
+
+    def get_compile_config(self):
+        """What `compile` was asked for, so that "auto" is decided anew on loading."""
+        config = super().get_compile_config()
+        return config and config | self._asked
+
+    def compile_from_config(self, config):
+        """Compiles as before saving."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        *,
+        validation_data=None,
+        validation_split=0.0,
+        shuffle=True,
+        validation_batch_size=None,
+        **kwargs,
+    ):
+        """Trains as `keras.Model.fit` does, after checking the data.
+
+        Arrays are shuffled anew in every epoch, in an order that depends only on the
+        model's seed and the optimizer's step count.
+
+        Args:
+            x: Data: an array, or a `tf.data.Dataset`, `PyDataset` or generator whose
+                elements are `x`, `(x,)` or `(x, x)`.
+            y: Nothing, or x again.
+            batch_size: Rows in a batch of an array, 32 when left out.
+            epochs: Number of the epoch to stop after.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            validation_data: Data of the same kinds as x.
+            validation_split: Share of an array to hold out, from its end.
+            shuffle: Whether to shuffle an array.
+            validation_batch_size: As `batch_size`, for validation.
+            **kwargs: Keras's `initial_epoch`, `steps_per_epoch`, `validation_steps` and
+                `validation_freq`.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            TypeError: Where the data are no real numbers, or weights are given.
+            ValueError: Where the data do not fit the model.
+            FloatingPointError: After ten batches in a row with NaN or Inf.
+        """
+        self._assert_compile_called("fit")
+        checks.integer(minimum=0, epochs=epochs)
+        _check_no_weights(kwargs)
+        if validation_split:
+            feeding.same_target(x, y)
+            x, validation_data = feeding.split(x, validation_split)
+            y = None
+        repeat = kwargs.get("steps_per_epoch") is not None
+        x = self._feed(x, y, batch_size, self._turn_seed if shuffle else None, repeat)
+        if validation_data is not None:
+            size = validation_batch_size or batch_size
+            validation_data = self._feed(*feeding.unzip(validation_data), size)
+        self._build_optimizer()
+        callbacks = _with_guard(callbacks)
+        self._choose_steps(callbacks, kwargs.get("steps_per_epoch"))
+        history = super().fit(
+            x,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            shuffle=shuffle and isinstance(x, keras.utils.PyDataset),
+            **kwargs,
+        )
+        self.finish_fit()
+        return history
+
+    def finish_fit(self):
+        """Called at the end of `fit`: a place for warnings. Nothing by default."""
+
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        """Means of loss and terms, as `keras.Model.evaluate`, after checking the data.
+
+        Args:
+            x: Data, as in `fit`.
+            y: Nothing, or x again.
+            batch_size: Rows in a batch of an array, 32 when left out.
+            **kwargs: Keras's other arguments.
+
+        Returns:
+            A list `[loss, *term_names]`, or a dict where `return_dict=True`.
+        """
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
+            _check_no_weights(kwargs)
+            x, y = self._feed(x, y, batch_size), None
+        kwargs.pop("sample_weight", None)
+        as_dict = kwargs.pop("return_dict", False)
+        logs = super().evaluate(x, y, return_dict=True, **kwargs)
+        logs = {name: logs[name] for name in self.report.names}
+        return logs if as_dict else list(logs.values())
+
+    def predict(self, x, batch_size=None, **kwargs):
+        """The outputs of `call` as an array, as `keras.Model.predict`.
+
+        Args:
+            x: Data, as in `fit`.
+            batch_size: Rows in a batch of an array, 32 when left out.
+            **kwargs: Keras's other arguments.
+
+        Returns:
+            An array `[batch, ...]`.
+        """
+        return super().predict(self._feed(x, None, batch_size), **kwargs)
+
+    def make_train_function(self, force=False):
+        """Under XLA: many steps in one call, see `BlockFunction`."""
+        if not self.jit_compile or self.optimizer.clipvalue:  # it would hide an Inf
+            super().make_train_function(force)
+        elif force or self.train_function is None:
+            steps = self.steps_per_execution
+            self.train_function = blocks.BlockFunction(self, steps)
+
+    def make_test_function(self, force=False):
+        """Outside of XLA, which makes nothing faster without gradients and updates."""
+        self.jit_compile, before = False, self.jit_compile
+        super().make_test_function(force)
+        self.jit_compile = before
+
+    def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
+        batch_size = feeding.check_batch_size(batch_size)
+        if feeding.is_stream(x):
+            first, x = feeding.first_batch(x)
+            x_first, y_first = feeding.unzip(first)
+            feeding.same_target(x_first, y_first)
+            self.check_inputs(x_first)
+            return x
+        feeding.same_target(x, y)
+        x = self.check_inputs(x)
+        if not len(x):
+            checks.fail("an array with at least one example", x=x)
+        return feeding.arrays_to_dataset([x], batch_size, shuffle, repeat)
+
+    def _choose_steps(self, callbacks, steps_per_epoch):
+        if self._auto_steps and self.jit_compile:
+            steps = blocks.choose_steps(
+                getattr(callbacks, "callbacks", callbacks), steps_per_epoch
+            )
+            if steps != self.steps_per_execution:
+                self.steps_per_execution, self.train_function = steps, None
+
+    def _build_optimizer(self):
+        if self.built and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def _turn_seed(self):
+        base = tf.cast(self.seed_generator.state.value, tf.int32)[:1]
+        base = tf.concat([base, tf.constant([1], tf.int32)], 0)  # not a noise seed
+        step = self.optimizer.iterations.value
+        return tf.random.experimental.stateless_fold_in(base, step)
+
+
+def _check_no_weights(kwargs):
+    for name in ("sample_weight", "class_weight"):
+        if kwargs.get(name) is not None:
+            checks.fail("left out", error=TypeError, **{name: kwargs[name]})
+
+
+def _with_guard(callbacks):
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(FiniteGuard())
+        return callbacks
+    if not isinstance(callbacks, (list, tuple, type(None))):
+        callbacks = [callbacks]
+    return [FiniteGuard(), *(callbacks or [])]
