@@ -15,10 +15,12 @@ SHAPES = {"digits": (8, 8, 1), "frey_face": (28, 20, 1)}  # the others are 28 x 
 def test_preset_builds_a_compiled_model_of_its_data(name):
     config = presets.configure(name)
     shape = SHAPES.get(config["data"]["source"], (28, 28, 1))
-    model = presets.build(config, shape)
+    model = presets.build(config, shape, steps_per_epoch=10)
     assert model.event_shape == shape
     assert model.latent_dim == config["model"]["latent_dim"]
-    assert model.optimizer.learning_rate == config["training"]["learning_rate"]
+    np.testing.assert_allclose(
+        model.optimizer.learning_rate, config["training"]["learning_rate"]
+    )
     densities = model.log_densities(tf.zeros([2, *shape]), tf.constant([0, 0]))
     assert np.isfinite(densities.log_weight).all()
     assert model(tf.zeros([2, *shape])).shape == (2, *shape)
@@ -40,6 +42,12 @@ def test_changes_are_json_or_words_and_the_last_one_wins():
     assert config["training"]["seed"] == 2
     assert config["data"]["image_size"] is None
     assert presets.configure("vae_digits")["training"]["seed"] == 0
+
+
+def test_learning_rate_falls_over_the_epochs():
+    training = {"epochs": 5, "learning_rate": 2.0, "decay": 0.1}
+    rate = presets.learning_rate(training, 10)
+    np.testing.assert_allclose([rate(0), rate(25), rate(50)], [2, 1.1, 0.2], rtol=1e-6)
 
 
 def test_paths_become_absolute_and_names_of_data_sets_stay(tmp_path, monkeypatch):

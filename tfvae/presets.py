@@ -27,8 +27,9 @@ class Preset:
         data: Arguments of `tfvae.data.load`.
         build: Function from the shape of x and the model's settings to a model.
         model: Settings of the model.
-        training: `epochs`, `batch_size`, `learning_rate`, `patience` (epochs without a
-            better `val_elbo` before training stops) and `seed`.
+        training: `epochs`, `batch_size`, `learning_rate`, `decay` (the share of it that
+            is left at the end), `patience` (epochs without a better `val_elbo` before
+            training stops) and `seed`.
         labels: Whether the data set has labels, for the picture of the latent space.
         score: The test figures it reached, with the command that gave them.
     """
@@ -112,11 +113,21 @@ def datasets(config, labels=False):
     return data.load(**config["data"], **settings, labels=labels)
 
 
-def build(config, event_shape):
+def build(config, event_shape, steps_per_epoch):
     """The untrained model of a configuration, for x of a shape, compiled."""
     model = get(config["preset"]).build(tuple(event_shape), **config["model"])
-    model.compile(keras.optimizers.Adam(config["training"]["learning_rate"]))
+    rate = learning_rate(config["training"], steps_per_epoch)
+    model.compile(keras.optimizers.Adam(rate))
     return model
+
+
+def learning_rate(training, steps_per_epoch):
+    """A cosine from `learning_rate` to `decay` times it at the end of `epochs`."""
+    rate, decay = (training[name] for name in ("learning_rate", "decay"))
+    rate = checks.number(minimum=0, learning_rate=rate)
+    decay = checks.number(minimum=0, maximum=1, decay=decay)
+    steps = checks.integer(epochs=training["epochs"]) * steps_per_epoch
+    return keras.optimizers.schedules.CosineDecay(rate, steps, decay)
 
 
 def _check_names(name, given, wanted):
@@ -180,6 +191,7 @@ _QUICK = {
     "epochs": 150,
     "batch_size": 64,
     "learning_rate": 2e-3,
+    "decay": 1.0,
     "patience": 30,
     "seed": 0,
 }
@@ -187,6 +199,7 @@ _LONG = {
     "epochs": 100,
     "batch_size": 128,
     "learning_rate": 1e-3,
+    "decay": 0.01,
     "patience": 10,
     "seed": 0,
 }

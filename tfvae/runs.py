@@ -62,12 +62,13 @@ class Training(keras.callbacks.Callback):
         self.run, self.history = run, list(history)
         self.epochs = checks.integer(epochs=settings["epochs"])
         self.patience = checks.integer(patience=settings["patience"])
-        checks.number(minimum=0, learning_rate=settings["learning_rate"])
         seed = checks.integer(minimum=0, maximum=2**31 - 1, seed=settings["seed"])
         keras.utils.set_random_seed(seed)
         self.splits = presets.datasets(config)
-        shape = self.splits.train.element_spec.shape[1:]
-        self.set_model(presets.build(config, shape) if model is None else model)
+        shape, steps = self.splits.train.element_spec.shape[1:], len(self.splits.train)
+        self.set_model(presets.build(config, shape, steps) if model is None else model)
+        # The number of epochs may be another one now.
+        self.model.optimizer.learning_rate = presets.learning_rate(settings, steps)
         for _ in range(2 * len(self.history)):  # Keras starts it twice an epoch, and
             iter(self.splits.train)  # each start is another order
         self._state = self._best = None  # after the last epoch; the best, not yet saved
