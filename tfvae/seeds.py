@@ -66,5 +66,11 @@ def _normal(shape, seed):
     # TensorFlow's kernels and XLA give the same bits but not the same floats, and XLA
     # makes 64 bits far faster than 32.
     bits = tf.random.stateless_uniform(shape, seed, None, None, tf.int64, ALGORITHM)
-    uniform = (tf.cast(tf.bitwise.right_shift(bits, 40), tf.float32) + 0.5) / 2**23
-    return math.sqrt(2) * tf.math.erfinv(uniform)  # of the open interval (-1, 1)
+    return _inverse_cdf(bits)
+
+
+def _inverse_cdf(bits):
+    """A standard normal number for the first 23 bits of each int64, at most 5.3."""
+    # Of 24 bits some would round to 1, whose inverse is infinite.
+    uniform = (tf.cast(tf.bitwise.right_shift(bits, 41), tf.float32) + 0.5) / 2**22
+    return math.sqrt(2) * tf.math.erfinv(uniform)  # of odd / 2**23 in (-1, 1)

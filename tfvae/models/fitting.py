@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfvae import checks
 from tfvae.models import blocks, feeding
 from tfvae.models.guard import FiniteGuard
+from tfvae.models.signatures import CHUNK
 
 
 class Fitting:
@@ -145,7 +146,7 @@ class Fitting:
         Args:
             x: Data, as in `fit`.
             y: Nothing, or x again.
-            batch_size: Rows in a batch of an array, 32 when left out.
+            batch_size: Rows in a batch of an array, 512 when left out.
             **kwargs: Keras's other arguments.
 
         Returns:
@@ -153,7 +154,7 @@ class Fitting:
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             _check_no_weights(kwargs)
-            x, y = self._feed(x, y, batch_size), None
+            x, y = self._feed(x, y, CHUNK if batch_size is None else batch_size), None
         kwargs.pop("sample_weight", None)
         as_dict = kwargs.pop("return_dict", False)
         logs = super().evaluate(x, y, return_dict=True, **kwargs)
@@ -165,13 +166,14 @@ class Fitting:
 
         Args:
             x: Data, as in `fit`.
-            batch_size: Rows in a batch of an array, 32 when left out.
+            batch_size: Rows in a batch of an array, 512 when left out.
             **kwargs: Keras's other arguments.
 
         Returns:
             An array `[batch, ...]`.
         """
-        return super().predict(self._feed(x, None, batch_size), **kwargs)
+        x = self._feed(x, None, CHUNK if batch_size is None else batch_size)
+        return super().predict(x, **kwargs)
 
     def make_train_function(self, force=False):
         """Under XLA: many steps in one call, see `BlockFunction`."""
