@@ -9,7 +9,7 @@ from tfvae import seeds
 from tfvae.config import Configurable
 from tfvae.models import feeding
 from tfvae.models.fitting import Fitting
-from tfvae.models.guard import Report, Skipped, Snapshot, all_finite
+from tfvae.models.guard import LIMIT, Report, Skipped, all_finite
 from tfvae.models.signatures import Answering
 
 
@@ -67,7 +67,8 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
 
     def train_step(self, data):
         """One step of the optimizer; a batch that is not finite changes nothing."""
-        before = Snapshot(self.non_trainable_variables)  # seeds, moving averages
+        state = self.non_trainable_variables  # seeds, moving averages
+        before = [tf.identity(variable) for variable in state]
         loss, terms, gradients = self._gradients(self.unpack(data))
         finite = self._finite(loss, gradients)
 
@@ -76,7 +77,8 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
             return True
 
         tf.cond(finite, apply, lambda: False)
-        before.restore_unless(finite)
+        for variable, value in zip(state, before, strict=True):
+            variable.assign(tf.where(finite, variable, value))
         self.skipped.update_state(finite)
         return self._reported(loss, terms, finite)
 
@@ -118,7 +120,7 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     def _finite(self, loss, gradients):
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             return tf.math.is_finite(loss)  # it handles overflowing gradients itself
-        return all_finite([loss, *(g for g in gradients if g is not None)])
+        return all_finite([loss, *(g for g in gradients if g is not None)], LIMIT)
 
     def _gradients(self, inputs):
         with tf.GradientTape() as tape:

@@ -5,7 +5,7 @@ import math
 
 import tensorflow as tf
 
-from tfvae.models.guard import Snapshot
+from tfvae.models.guard import all_finite
 
 # Steps in a call: enough to spread what a call costs.
 STEPS = 20
@@ -19,7 +19,14 @@ _HOOKS = (
     "on_train_batch_end",
 )
 # Parts of Keras that XLA does not compile, or makes slower than they are on a CPU.
-_SLOW = ("convolutional", "pooling", "preprocessing", "rnn", "lambda_layer")
+_SLOW = (
+    "convolutional",
+    "lambda_layer",
+    "pooling",
+    "preprocessing",
+    "regularization",  # of its random numbers
+    "rnn",
+)
 
 
 class BlockFunction:
@@ -38,7 +45,7 @@ class BlockFunction:
 
     def __init__(self, model, num_steps):
         self.model, self.num_steps = model, num_steps
-        self.shapes = None
+        self.shapes = self._watched = None
         step = model.train_step
         self._run_alone = tf.function(step, reduce_retracing=True, autograph=False)
 
@@ -70,7 +77,8 @@ class BlockFunction:
                 self.model.skipped.update_state(tf.constant(True))
                 continue
             for i in tf.range(len(block)):
-                self.model.skipped.update_state(self._try(stacked, i, i + 1))
+                finite = self._try(stacked, i, i + 1)
+                self.model.skipped.update_state(tf.constant(finite))
                 self.model.skipped.check()
 
     def _length(self, batch):
@@ -78,19 +86,27 @@ class BlockFunction:
         size = sum(x.dtype.size * math.prod(x.shape) for x in parts)
         return max(1, min(self.num_steps, LIMIT // max(1, size)))
 
-    @tf.function(jit_compile=True, autograph=False)
     def _try(self, stacked, start, stop):
         """Takes the steps unless they end in a variable that is not finite."""
+        state = [*self.model.state(), *self.model.report.variables]
+        if self._watched is None:  # a constant of the user may hold an Inf
+            floats = (v for v in state if "float" in v.dtype)
+            self._watched = [v for v in floats if all_finite([v.value])]
+        before = [tf.convert_to_tensor(variable) for variable in state]  # no copies
+        finite = bool(self._run(stacked, start, stop))
+        if not finite:
+            for variable, value in zip(state, before, strict=True):
+                variable.assign(value)
+        return finite
 
+    @tf.function(jit_compile=True, autograph=False)
+    def _run(self, stacked, start, stop):
         def body(i):
             self.model.update(tf.nest.map_structure(lambda x: x[i], stacked))
             return (i + 1,)
 
-        before = Snapshot([*self.model.state(), *self.model.report.variables])
         tf.while_loop(lambda i: i < stop, body, [start])
-        finite = before.is_still_finite()
-        before.restore_unless(finite)
-        return finite
+        return all_finite([variable.value for variable in self._watched])
 
 
 def is_faster(model):

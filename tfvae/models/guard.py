@@ -1,5 +1,6 @@
 """Means of what a model reports, and the guard against batches that are not finite."""
 
+import math
 import warnings
 
 import keras
@@ -97,32 +98,6 @@ class FiniteGuard(keras.callbacks.Callback):
         self._seen = total
 
 
-def all_finite(tensors):
-    """Scalar bool: whether no value is NaN, infinite, or too large to be squared."""
-    return tf.reduce_all([tf.reduce_all(tf.abs(t) < LIMIT) for t in tensors])
-
-
-class Snapshot:
-    """Values of variables, to go back to where a batch turns out to be bad.
-
-    Args:
-        variables: Keras variables.
-    """
-
-    def __init__(self, variables):
-        self.values = [(variable, tf.identity(variable)) for variable in variables]
-
-    def is_still_finite(self):
-        """Scalar bool: whether every number that was finite is finite now."""
-        return tf.reduce_all(
-            [
-                tf.reduce_all(tf.math.is_finite(now) | ~tf.math.is_finite(value))
-                for now, value in self.values
-                if value.dtype.is_floating
-            ]
-        )
-
-    def restore_unless(self, finite):
-        """Assigns the values back where the scalar bool is false."""
-        for variable, value in self.values:
-            variable.assign(tf.where(finite, variable, value))
+def all_finite(tensors, limit=math.inf):
+    """Scalar bool: whether no value is NaN, or as large as the limit."""
+    return tf.reduce_all([tf.reduce_all(tf.abs(t) < limit) for t in tensors])
