@@ -35,6 +35,26 @@ def test_import_time(tmp_path):
     )
 
 
+def test_figures_of_the_vae_paper(tmp_path):
+    run(
+        "vae_paper/bounds.py", "digits", "--latents=2", "--samples=8e3", folder=tmp_path
+    )
+    run("vae_paper/figures.py", folder=tmp_path)
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
+    small = ["--data=digits", "--train=100", "--samples=8e3", "--draws=10"]
+    run("vae_paper/marginal_likelihood.py", *small, folder=tmp_path)
+    assert (tmp_path / "vae_paper/vae_paper_figure_3.png").exists()
+
+
+def test_speed_of_training_and_evaluation(tmp_path):
+    out = run("benchmarks/throughput.py", "--rows=256", "--epochs=1", folder=tmp_path)
+    assert "tfvae is 1.00 x this" in out
+    out = run("benchmarks/evaluation.py", "--rows=200", "--runs=1", folder=tmp_path)
+    assert "log_marginal" in out
+    out = run("benchmarks/first_step.py", "--runs=1", folder=tmp_path)
+    assert "compile and first step" in out
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda p: p.stem)
 def test_examples_are_short_and_say_what_they_show(path):
     text = path.read_text()

@@ -177,7 +177,9 @@ class Fitting:
 
     def make_train_function(self, force=False):
         """Under XLA: many steps in one call, see `BlockFunction`."""
-        if not self.jit_compile or self.optimizer.clipvalue:  # it would hide an Inf
+        hides_inf = self.optimizer.clipvalue
+        is_copied = self.distribute_strategy.num_replicas_in_sync > 1
+        if not self.jit_compile or hides_inf or is_copied:
             super().make_train_function(force)
         elif force or self.train_function is None:
             steps = self.steps_per_execution
