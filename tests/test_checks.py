@@ -151,6 +151,12 @@ def test_bad_learning_rate_is_refused(rate):
         model.compile(keras.optimizers.Adam(rate))
 
 
+@pytest.mark.parametrize("option", [{"jit_compile": "yes"}, {"steps_per_execution": 0}])
+def test_bad_compile_options_are_refused(model, option):
+    with pytest.raises(ValueError, match=f"`{next(iter(option))}` must be"):
+        model.compile(**option)
+
+
 def test_parts_that_do_not_fit_are_refused():
     import keras
 

@@ -28,14 +28,15 @@ class Fitting:
             optimizer: A Keras optimizer or its name.
             jit_compile: Whether XLA compiles training. `"auto"` does so where that is
                 safe and faster: on a CPU for layers of Keras and of this package, but
-                not for convolutions and recurrent layers.
+                not with convolutions, recurrent layers or dropout.
             steps_per_execution: Batches between two returns to Python. `"auto"` takes
                 20 under XLA, or 1 where a callback of your own has a hook for batches.
             **kwargs: Keras's `run_eagerly` and `auto_scale_loss`.
 
         Raises:
-            TypeError: Where a loss or metrics are given.
-            ValueError: Where the learning rate is negative or not finite.
+            TypeError: Where a loss or metrics are given, or steps are no integer.
+            ValueError: Where the learning rate is negative or not finite, or another
+                argument none of its values.
         """
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if kwargs.get(name):
@@ -43,6 +44,9 @@ class Fitting:
                 checks.fail(expected, error=TypeError, **{name: kwargs[name]})
         optimizer = keras.optimizers.get(optimizer)
         checks.number(minimum=0, learning_rate=float(optimizer.learning_rate))
+        checks.one_of([True, False, "auto"], jit_compile=jit_compile)
+        if steps_per_execution != "auto":
+            checks.integer(steps_per_execution=steps_per_execution)
         self._asked = {
             "jit_compile": jit_compile,
             "steps_per_execution": steps_per_execution,
