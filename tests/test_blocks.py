@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfvae
 from tests.checks import MODELS, images, state
@@ -8,12 +9,8 @@ from tfvae.models import blocks
 
 
 class Watch(keras.callbacks.Callback):
-    """Counts the batches it sees."""
-
-    count = 0
-
     def on_train_batch_end(self, batch, logs=None):
-        self.count += 1
+        assert logs
 
 
 def trained(name="VAE", *, x=None, epochs=2, callbacks=(), compiled=(), **options):
@@ -44,12 +41,23 @@ def test_blocks_train_as_single_steps_do_outside_of_xla(name):
     assert_close(ours, theirs)
 
 
-def test_callbacks_of_ones_own_see_every_batch():
-    watch = Watch()
-    ours, theirs = trained(callbacks=[watch]), trained()
-    assert (watch.count, ours.steps_per_execution) == (10, 1)
-    assert theirs.steps_per_execution == blocks.STEPS
-    assert_close(ours, theirs)
+def test_own_callbacks_see_every_batch_as_it_is_trained():
+    steps = []
+    watch = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(
+            int(watch.model.optimizer.iterations.numpy())
+        )
+    )
+    ours = trained(callbacks=[watch])
+    assert steps == [*range(1, 11)]
+    assert_close(ours, trained())
+
+
+def test_callbacks_with_a_frequency_meet_the_weights_of_their_batch(tmp_path):
+    path = str(tmp_path / "{batch}.keras")
+    trained(callbacks=[keras.callbacks.ModelCheckpoint(path, save_freq=3)], epochs=1)
+    twin = tfvae.load(tmp_path / "3.keras")
+    assert twin.optimizer.iterations.numpy() == 3
 
 
 def test_fit_goes_on_with_another_batch_size_and_counts_to_the_end(capsys):
@@ -57,20 +65,88 @@ def test_fit_goes_on_with_another_batch_size_and_counts_to_the_end(capsys):
     model.fit(images(64), batch_size=8, verbose=1)
     assert "8/8" in capsys.readouterr().out
     assert model.optimizer.iterations.numpy() == 5 + 8
-    assert model.train_function.shapes == [(8, *images(1).shape[1:])]
+    assert model.train_function.shape == [(8, *images(1).shape[1:])]
+
+
+def test_prediction_and_evaluation_before_and_after_see_all_data():
+    model, x = MODELS["VAE"](), images(50)
+    model.compile()
+    for _ in range(2):
+        assert model.predict(x, batch_size=8, verbose=0).shape == x.shape
+        model.evaluate(x, batch_size=8, verbose=0)
+        assert model.report.count.numpy() == 50
+        model.fit(x, batch_size=8, validation_data=x, verbose=0)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [3, 23, 40])
+def test_epochs_of_an_endless_stream_end_where_asked(steps_per_epoch):
+    def stream():
+        rng = np.random.default_rng(0)
+        while True:
+            yield (images(8, seed=rng.integers(100)),)
+
+    options = {"batch_size": None, "steps_per_epoch": steps_per_epoch}
+    ours = trained(x=stream(), **options)
+    assert ours.report.count.numpy() == 8 * steps_per_epoch
+    graph = {"jit_compile": False}
+    assert_close(ours, trained(x=stream(), compiled=graph, **options))
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras always says so
+def test_streams_of_unknown_length_cost_no_seed_at_their_end():
+    spec = tf.TensorSpec([None, *images(1).shape[1:]])
+    batches = np.split(images(72), 9)
+    x = tf.data.Dataset.from_generator(lambda: batches, output_signature=spec)
+    ours = trained(x=x, batch_size=None)
+    theirs = trained(x=x, batch_size=None, compiled={"jit_compile": False})
+    assert ours.seed_generator.state.numpy()[1] == 18
+    assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_single_batches_and_accumulated_gradients(jit_compile):
+    model = MODELS["VAE"]()
+    optimizer = keras.optimizers.Adam(1e-3, gradient_accumulation_steps=2)
+    model.compile(optimizer, jit_compile=jit_compile)
+    model.fit(images(32), batch_size=8, verbose=0)
+    assert optimizer.iterations.numpy() == 2
+    for _ in range(2):
+        loss = model.train_on_batch(images(8))
+    assert np.isfinite(loss).all()
+    assert optimizer.iterations.numpy() == 3
+    assert np.isfinite(model.test_on_batch(images(8))[0])
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_gradients_too_large_to_be_squared_are_skipped(jit_compile):
+    shape = images(1).shape[1:]
+    likelihood = tfvae.likelihoods.Normal(tfvae.networks.mlp_decoder(shape, [8]))
+    model = tfvae.VAE(tfvae.networks.mlp_encoder(shape, [8]), likelihood, latent_dim=2)
+    model.compile(keras.optimizers.SGD(1e-4), jit_compile=jit_compile)
+    x = images(64)
+    x[40:48] *= 1e10
+    with pytest.warns(UserWarning, match="skipped 1 batches"):
+        model.fit(x, batch_size=8, shuffle=False, verbose=0)
+    assert max(np.abs(w).max() for w in model.get_weights()) < 10
+
+
+def test_an_own_train_step_is_taken():
+    class Own(tfvae.VAE):
+        def train_step(self, data):
+            return {**super().train_step(data), "own": 1.0}
+
+    shape = images(1).shape[1:]
+    networks = tfvae.networks
+    networks = [networks.mlp_encoder(shape, [8]), networks.mlp_decoder(shape, [8])]
+    model = Own(*networks, latent_dim=2)
+    model.compile(jit_compile=True)
+    assert "own" in model.fit(images(40), batch_size=8, verbose=0).history
 
 
 def test_large_batches_make_short_blocks(monkeypatch):
     whole = trained()
     monkeypatch.setattr(blocks, "LIMIT", 3 * images(16).nbytes)
     assert_close(trained(), whole)
-
-
-@pytest.mark.parametrize(
-    ("steps_per_epoch", "expected"), [(None, 20), (100, 20), (7, 7), (23, 1)]
-)
-def test_blocks_divide_an_epoch(steps_per_epoch, expected):
-    assert blocks.choose_steps([], steps_per_epoch) == expected
 
 
 def test_xla_is_left_out_where_it_is_unsafe_or_slower():
@@ -85,11 +161,23 @@ def test_xla_is_left_out_where_it_is_unsafe_or_slower():
     assert not blocks.is_faster(tfvae.VAE(network, decoder, latent_dim=2))
 
 
-def test_clipping_of_values_takes_guarded_steps():
+def test_xla_is_left_out_for_an_objective_of_ones_own():
+    class Own(tfvae.objectives.ELBO):
+        pass
+
+    shape = images(1).shape[1:]
+    networks = tfvae.networks
+    networks = [networks.mlp_encoder(shape, [8]), networks.mlp_decoder(shape, [8])]
+    assert not blocks.is_faster(tfvae.VAE(*networks, latent_dim=2, objective=Own()))
+
+
+@pytest.mark.parametrize(
+    "callbacks", [[[Watch()]], keras.callbacks.CallbackList(add_history=True)]
+)
+def test_callbacks_come_as_keras_takes_them(callbacks):
     model = MODELS["VAE"]()
-    model.compile(keras.optimizers.Adam(1e-3, clipvalue=1.0))
-    model.make_train_function()
-    assert not isinstance(model.train_function, blocks.BlockFunction)
+    model.compile(jit_compile=False)
+    model.fit(images(8), callbacks=callbacks, verbose=0)
 
 
 def test_auto_is_decided_anew_on_loading(tmp_path):

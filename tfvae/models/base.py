@@ -9,7 +9,7 @@ from tfvae import seeds
 from tfvae.config import Configurable
 from tfvae.models import feeding
 from tfvae.models.fitting import Fitting
-from tfvae.models.guard import LIMIT, Report, Skipped, all_finite
+from tfvae.models.guard import Report, Skipped, all_finite
 from tfvae.models.signatures import Answering
 
 
@@ -82,11 +82,14 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         self.skipped.update_state(finite)
         return self._reported(loss, terms, finite)
 
+    _guarded_step = train_step  # a subclass with another one trains without blocks
+
     def update(self, data):
-        """One step of the optimizer, whatever comes of it: see `BlockFunction`."""
+        """One step, whatever comes of it, and whether it was finite: for blocks."""
         loss, terms, gradients = self._gradients(self.unpack(data))
         self.optimizer.apply(gradients, self.trainable_variables)
-        return self._reported(loss, terms)
+        self._reported(loss, terms)
+        return self._finite(loss, gradients)
 
     def state(self):
         """Every variable that a training step changes."""
@@ -112,7 +115,8 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         super().load_own_variables(values)
 
     def _loss(self, inputs, training):
-        seed = seeds.from_generator(self.seed_generator)
+        with tf.control_dependencies(tf.nest.flatten(inputs)):  # no seed without data
+            seed = seeds.from_generator(self.seed_generator)
         terms = self.terms(inputs, seed, training=training)
         penalty = tf.add_n([0.0, *self.losses])
         return penalty - tf.reduce_mean(terms["objective"]), terms
@@ -120,7 +124,7 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     def _finite(self, loss, gradients):
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             return tf.math.is_finite(loss)  # it handles overflowing gradients itself
-        return all_finite([loss, *(g for g in gradients if g is not None)], LIMIT)
+        return all_finite([loss, *(g for g in gradients if g is not None)])
 
     def _gradients(self, inputs):
         with tf.GradientTape() as tape:

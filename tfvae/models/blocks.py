@@ -5,9 +5,9 @@ import math
 
 import tensorflow as tf
 
-from tfvae.models.guard import all_finite
+from tfvae.config import Configurable
 
-# Steps in a call: enough to spread what a call costs.
+# Steps in a block: enough to spread what a call costs.
 STEPS = 20
 # Bytes of batches stacked at once, at most.
 LIMIT = 2**26
@@ -18,6 +18,8 @@ _HOOKS = (
     "on_train_batch_begin",
     "on_train_batch_end",
 )
+# Of Keras's callbacks that save or write after a number of batches.
+_FREQUENCIES = ("save_freq", "update_freq")
 # Parts of Keras that XLA does not compile, or makes slower than they are on a CPU.
 _SLOW = (
     "convolutional",
@@ -32,66 +34,84 @@ _SLOW = (
 class BlockFunction:
     """What `fit` calls for its next steps: a loop over stacked batches, under XLA.
 
-    Steps in the loop are not guarded one by one, which would cost a fifth of the speed.
-    Where a variable is not finite after a block, all are set back and its batches are
-    tried one by one with the same program: the result is that of guarded steps, to the
-    bit. A single batch of another shape, such as a smaller last one, is not worth the
-    time to compile: it takes a guarded step outside of XLA.
+    The steps of a block are taken at the first call that needs one of them; the calls
+    for the others only report. Within a block no step is undone, which would cost a
+    fifth of the speed: if one was not finite, the state from before the block comes
+    back and its batches are tried one by one with the same program.
+
+    A single batch of another shape, such as a smaller last one, is not worth the time
+    to compile: it takes a guarded step outside of XLA.
 
     Args:
         model: A `GenerativeModel`.
-        num_steps: Steps in one call.
     """
 
-    def __init__(self, model, num_steps):
-        self.model, self.num_steps = model, num_steps
-        self.shapes = self._watched = None
+    def __init__(self, model):
+        self.model = model
         step = model.train_step
         self._run_alone = tf.function(step, reduce_retracing=True, autograph=False)
+        self._run = tf.function(self._steps, jit_compile=True, autograph=False)
+
+    def start(self, num_steps, steps_per_call, steps_per_epoch):
+        """Gets ready for a `fit`.
+
+        Args:
+            num_steps: Steps in a block, at most.
+            steps_per_call: Steps that a call stands for.
+            steps_per_epoch: Where an epoch is cut to a number of steps, else None.
+        """
+        self.num_steps, self.steps_per_call = num_steps, steps_per_call
+        self.steps_per_epoch = steps_per_epoch
+        self.shape, self._ahead, self._taken = None, 0, 0
 
     def __call__(self, iterator):
-        batches = list(itertools.islice(iterator, self.num_steps))
-        if not batches:
+        if not self._ahead:
+            batches = self._take(iterator)
+            self._ahead = math.ceil(len(batches) / self.steps_per_call)
+            for shape, group in itertools.groupby(batches, _shape):
+                self._train(shape, list(group))
+            self._logs = self.model.report.result()
+        self._ahead -= 1
+        return self._logs
+
+    def _take(self, iterator):
+        """The batches of the next block, which ends with the epoch."""
+        first = next(iterator, None)
+        if first is None:
+            self._taken = 0
             raise StopIteration
-        groups = [list(group) for _, group in itertools.groupby(batches, _shapes)]
-        if self.shapes is None or len(groups[0]) > 1:
-            self.shapes = _shapes(batches[0])
-        for group in groups:
-            run = (
-                self._run_blocks if _shapes(group[0]) == self.shapes else self._run_each
-            )
-            run(group)
-        return self.model.report.result()
+        count = self._length(_prepared(first))
+        if self.steps_per_epoch:
+            count = min(count, self.steps_per_epoch - self._taken)
+            self._taken = (self._taken + count) % self.steps_per_epoch
+        rest = itertools.islice(iterator, count - 1)
+        return [_prepared(batch) for batch in [first, *rest]]
 
-    def _run_each(self, batches):
-        for batch in batches:
-            self._run_alone(batch)
-
-    def _run_blocks(self, batches):
-        length = self._length(batches[0])
-        for start in range(0, len(batches), length):
-            block = batches[start : start + length]
-            padding = block[-1:] * (length - len(block))  # of one compiled length
-            stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *block, *padding)
-            if self._try(stacked, tf.constant(0), tf.constant(len(block))):
-                self.model.skipped.update_state(tf.constant(True))
-                continue
-            for i in tf.range(len(block)):
-                finite = self._try(stacked, i, i + 1)
-                self.model.skipped.update_state(tf.constant(finite))
-                self.model.skipped.check()
+    def _train(self, shape, batches):
+        if self.shape is None or len(batches) > 1:
+            self.shape = shape
+        if shape != self.shape:
+            for batch in batches:
+                self._run_alone(batch)
+            return
+        padding = batches[-1:] * (self._length(batches[0]) - len(batches))
+        stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *batches, *padding)
+        if self._try(stacked, tf.constant(0), tf.constant(len(batches))):
+            self.model.skipped.update_state(tf.constant(True))
+            return
+        for i in tf.range(len(batches)):
+            finite = self._try(stacked, i, i + 1)
+            self.model.skipped.update_state(tf.constant(finite))
+            self.model.skipped.check()
 
     def _length(self, batch):
-        parts = tf.nest.flatten(batch)
-        size = sum(x.dtype.size * math.prod(x.shape) for x in parts)
+        """Steps in a block of such batches, the same for all so as to compile once."""
+        size = sum(x.dtype.size * math.prod(x.shape) for x in tf.nest.flatten(batch))
         return max(1, min(self.num_steps, LIMIT // max(1, size)))
 
     def _try(self, stacked, start, stop):
-        """Takes the steps unless they end in a variable that is not finite."""
+        """Takes the steps unless one is not finite; says whether."""
         state = [*self.model.state(), *self.model.report.variables]
-        if self._watched is None:  # a constant of the user may hold an Inf
-            floats = (v for v in state if "float" in v.dtype)
-            self._watched = [v for v in floats if all_finite([v.value])]
         before = [tf.convert_to_tensor(variable) for variable in state]  # no copies
         finite = bool(self._run(stacked, start, stop))
         if not finite:
@@ -99,40 +119,27 @@ class BlockFunction:
                 variable.assign(value)
         return finite
 
-    @tf.function(jit_compile=True, autograph=False)
-    def _run(self, stacked, start, stop):
-        def body(i):
-            self.model.update(tf.nest.map_structure(lambda x: x[i], stacked))
-            return (i + 1,)
+    def _steps(self, stacked, start, stop):
+        def body(i, finite):
+            batch = tf.nest.map_structure(lambda x: x[i], stacked)
+            return i + 1, finite & self.model.update(batch)
 
-        tf.while_loop(lambda i: i < stop, body, [start])
-        return all_finite([variable.value for variable in self._watched])
+        return tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
 
 
 def is_faster(model):
-    """Whether XLA is known to be safe and faster for a model's layers on a CPU."""
+    """Whether XLA is known to be safe and faster for a model's parts on a CPU."""
     if tf.distribute.has_strategy() or tf.config.list_logical_devices("GPU"):
         return False
-    names = [type(layer).__module__ for layer in model._flatten_layers()]
+    parts = [part for part in vars(model).values() if isinstance(part, Configurable)]
+    names = [type(part).__module__ for part in [*model._flatten_layers(), *parts]]
     return all(_is_ours(name) and not any(s in name for s in _SLOW) for name in names)
 
 
-def choose_steps(callbacks, steps_per_epoch):
-    """Steps in one call that no callback misses and that divide an epoch.
-
-    Args:
-        callbacks: List of Keras callbacks.
-        steps_per_epoch: Where an epoch is cut to a number of steps, else None.
-    """
-    if any(map(_watches_batches, callbacks)):
-        return 1
-    if steps_per_epoch is None:
-        return STEPS
-    return max(n for n in range(1, STEPS + 1) if steps_per_epoch % n == 0)
-
-
-def _watches_batches(callback):
-    """Whether a class outside of Keras and this package has a hook for batches."""
+def watches_batches(callback):
+    """Whether a callback does something of its own, or its user's, between batches."""
+    if any(getattr(callback, name, "epoch") != "epoch" for name in _FREQUENCIES):
+        return True
     own = [vars(k) for k in type(callback).__mro__ if not _is_ours(k.__module__)]
     return any(hook in names for names in [vars(callback), *own] for hook in _HOOKS)
 
@@ -141,5 +148,12 @@ def _is_ours(module):
     return module.split(".")[0] in ("keras", "tfvae")
 
 
-def _shapes(batch):
+def _prepared(batch):
+    """Tensors, without what `train_on_batch` leaves empty."""
+    if isinstance(batch, (tuple, list)):
+        batch = tuple(part for part in batch if part is not None)
+    return tf.nest.map_structure(tf.convert_to_tensor, batch)
+
+
+def _shape(batch):
     return [x.shape for x in tf.nest.flatten(batch)]

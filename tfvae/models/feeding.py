@@ -134,6 +134,7 @@ def unzip(data):
     """
     if not isinstance(data, (tuple, list)):
         return data, None
-    if len(data) > 2:
+    data = [part for part in data if part is not None]  # as from `train_on_batch`
+    if len(data) not in (1, 2):
         checks.fail("x, (x,) or (x, x)", data=f"a tuple of {len(data)}")
     return data if len(data) == 2 else (data[0], None)

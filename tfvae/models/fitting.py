@@ -14,6 +14,9 @@ from tfvae.models.signatures import CHUNK
 class Fitting:
     """Mixed into a `keras.Model` with `check_inputs` and `seed_generator`."""
 
+    # Steps in a block and in an epoch, of a running `fit`.
+    _block = 1, None
+
     def compile(
         self,
         optimizer="adam",
@@ -43,7 +46,8 @@ class Fitting:
                 expected = "left out: the model has its own objective"
                 checks.fail(expected, error=TypeError, **{name: kwargs[name]})
         optimizer = keras.optimizers.get(optimizer)
-        checks.number(minimum=0, learning_rate=float(optimizer.learning_rate))
+        rate = float(tf.convert_to_tensor(optimizer.learning_rate))
+        checks.number(minimum=0, learning_rate=rate)
         checks.one_of([True, False, "auto"], jit_compile=jit_compile)
         if steps_per_execution != "auto":
             checks.integer(steps_per_execution=steps_per_execution)
@@ -51,12 +55,14 @@ class Fitting:
             "jit_compile": jit_compile,
             "steps_per_execution": steps_per_execution,
         }
-        self._auto_steps = steps_per_execution == "auto"
-        steps = 1 if self._auto_steps else steps_per_execution
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            expected = "called outside of a strategy with more than one replica"
+            checks.fail(expected, compile=type(tf.distribute.get_strategy()).__name__)
+        steps = 1 if steps_per_execution == "auto" else steps_per_execution
         with warnings.catch_warnings():
             if jit_compile == "auto" and not kwargs.get("run_eagerly"):
                 jit_compile = blocks.is_faster(self) or "auto"
-                warnings.simplefilter("ignore")  # where Keras knows better
+                warnings.simplefilter("ignore")  # of a wish that was not the user's
             super().compile(
                 optimizer, jit_compile=jit_compile, steps_per_execution=steps, **kwargs
             )
@@ -117,7 +123,7 @@ class Fitting:
         self._assert_compile_called("fit")
         checks.integer(minimum=0, epochs=epochs)
         _check_no_weights(kwargs)
-        if validation_split:
+        if validation_split and validation_data is None:
             feeding.same_target(x, y)
             x, validation_data = feeding.split(x, validation_split)
             y = None
@@ -127,8 +133,9 @@ class Fitting:
             size = validation_batch_size or batch_size
             validation_data = self._feed(*feeding.unzip(validation_data), size)
         self._build_optimizer()
-        callbacks = _with_guard(callbacks)
-        self._choose_steps(callbacks, kwargs.get("steps_per_epoch"))
+        callbacks = _with_guard(callbacks, self)
+        num_steps = self._steps_in_block(getattr(callbacks, "callbacks", callbacks))
+        self._block = num_steps, kwargs.get("steps_per_epoch")
         history = super().fit(
             x,
             epochs=epochs,
@@ -138,6 +145,7 @@ class Fitting:
             shuffle=shuffle and isinstance(x, keras.utils.PyDataset),
             **kwargs,
         )
+        self._block = 1, None
         self.finish_fit()
         return history
 
@@ -181,19 +189,27 @@ class Fitting:
 
     def make_train_function(self, force=False):
         """Under XLA: many steps in one call, see `BlockFunction`."""
-        hides_inf = self.optimizer.clipvalue
-        is_copied = self.distribute_strategy.num_replicas_in_sync > 1
-        if not self.jit_compile or hides_inf or is_copied:
+        own_step = type(self).train_step is not type(self)._guarded_step
+        if not self.jit_compile or self.run_eagerly or own_step:
             super().make_train_function(force)
-        elif force or self.train_function is None:
-            steps = self.steps_per_execution
-            self.train_function = blocks.BlockFunction(self, steps)
+            return
+        if force or not isinstance(self.train_function, blocks.BlockFunction):
+            self.train_function = blocks.BlockFunction(self)
+        num_steps, steps_per_epoch = self._block
+        self.train_function.start(num_steps, self.steps_per_execution, steps_per_epoch)
 
     def make_test_function(self, force=False):
         """Outside of XLA, which makes nothing faster without gradients and updates."""
         self.jit_compile, before = False, self.jit_compile
         super().make_test_function(force)
         self.jit_compile = before
+
+    def make_predict_function(self, force=False):
+        """Outside of XLA, as `make_test_function`."""
+        self.jit_compile, before = False, self.jit_compile
+        super().make_predict_function(force)
+        self.jit_compile = before
+        return self.predict_function
 
     def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
         batch_size = feeding.check_batch_size(batch_size)
@@ -209,13 +225,11 @@ class Fitting:
             checks.fail("an array with at least one example", x=x)
         return feeding.arrays_to_dataset([x], batch_size, shuffle, repeat)
 
-    def _choose_steps(self, callbacks, steps_per_epoch):
-        if self._auto_steps and self.jit_compile:
-            steps = blocks.choose_steps(
-                getattr(callbacks, "callbacks", callbacks), steps_per_epoch
-            )
-            if steps != self.steps_per_execution:
-                self.steps_per_execution, self.train_function = steps, None
+    def _steps_in_block(self, callbacks):
+        asked = self._asked["steps_per_execution"]
+        if asked != "auto":
+            return asked
+        return 1 if any(map(blocks.watches_batches, callbacks)) else blocks.STEPS
 
     def _build_optimizer(self):
         if self.built and not self.optimizer.built:
@@ -224,7 +238,7 @@ class Fitting:
     def _turn_seed(self):
         base = tf.cast(self.seed_generator.state.value, tf.int32)[:1]
         base = tf.concat([base, tf.constant([1], tf.int32)], 0)  # not a noise seed
-        step = self.optimizer.iterations.value
+        step = tf.convert_to_tensor(self.optimizer.iterations)
         return tf.random.experimental.stateless_fold_in(base, step)
 
 
@@ -234,10 +248,11 @@ def _check_no_weights(kwargs):
             checks.fail("left out", error=TypeError, **{name: kwargs[name]})
 
 
-def _with_guard(callbacks):
+def _with_guard(callbacks, model):
+    """The callbacks as a list, or a `CallbackList`, with a `FiniteGuard` in front."""
+    guard = FiniteGuard()
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(FiniteGuard())
+        guard.set_model(model)
+        callbacks.callbacks.insert(0, guard)
         return callbacks
-    if not isinstance(callbacks, (list, tuple, type(None))):
-        callbacks = [callbacks]
-    return [FiniteGuard(), *(callbacks or [])]
+    return [guard, *keras.tree.flatten([callbacks] if callbacks else [])]

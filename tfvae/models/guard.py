@@ -1,6 +1,5 @@
 """Means of what a model reports, and the guard against batches that are not finite."""
 
-import math
 import warnings
 
 import keras
@@ -98,6 +97,6 @@ class FiniteGuard(keras.callbacks.Callback):
         self._seen = total
 
 
-def all_finite(tensors, limit=math.inf):
-    """Scalar bool: whether no value is NaN, or as large as the limit."""
-    return tf.reduce_all([tf.reduce_all(tf.abs(t) < limit) for t in tensors])
+def all_finite(tensors):
+    """Scalar bool: whether no value is NaN, infinite, or too large to be squared."""
+    return tf.reduce_all([tf.reduce_all(tf.abs(t) < LIMIT) for t in tensors])

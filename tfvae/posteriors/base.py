@@ -1,6 +1,7 @@
 """What every approximate posterior shares: an encoder, a head, a latent size."""
 
 import keras
+import tensorflow_probability as tfp
 
 from tfvae import checks
 from tfvae.conditional import ConditionalDistribution
@@ -45,8 +46,7 @@ class Posterior(ConditionalDistribution):
     def from_noise(self, q, noise):
         """Draws z as a function of noise, and their density: `z = f(noise; x)`.
 
-        For a `q` that TFP writes as a bijector of a standard normal, as all of this
-        package are; override it for another.
+        For the Gaussians of TFP; override it for another `q`.
 
         Args:
             q: The distribution, as a call gives it, with batch shape `[batch]`.
@@ -55,7 +55,15 @@ class Posterior(ConditionalDistribution):
         Returns:
             z, of the shape of the noise, and `log q(z | x)` in nats,
             `[samples, batch]`.
+
+        Raises:
+            NotImplementedError: Where `q` is another distribution.
         """
+        if not isinstance(q, tfp.distributions.MultivariateNormalLinearOperator):
+            raise NotImplementedError(
+                f"`{type(self).__name__}.from_noise` must be overridden for a "
+                f"distribution that is no Gaussian. Received: {type(q).__name__}."
+            )
         stretch = q.bijector.forward_log_det_jacobian(noise, event_ndims=1)
         return q.bijector.forward(noise), q.distribution.log_prob(noise) - stretch
 
