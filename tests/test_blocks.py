@@ -171,13 +171,15 @@ def test_xla_is_left_out_for_an_objective_of_ones_own():
     assert not blocks.is_faster(tfvae.VAE(*networks, latent_dim=2, objective=Own()))
 
 
-@pytest.mark.parametrize(
-    "callbacks", [[[Watch()]], keras.callbacks.CallbackList(add_history=True)]
-)
-def test_callbacks_come_as_keras_takes_them(callbacks):
+def test_callbacks_come_as_keras_takes_them():
     model = MODELS["VAE"]()
     model.compile(jit_compile=False)
-    model.fit(images(8), callbacks=callbacks, verbose=0)
+    whole = keras.callbacks.CallbackList(add_history=True, model=model)
+    for callbacks in ([[Watch()]], Watch(), whole):
+        model.fit(images(8), callbacks=callbacks, verbose=0)
+    batches = [images(8), *[np.nan * images(8)] * 10]
+    with pytest.raises(FloatingPointError, match="10 batches in a row"):
+        model.fit(iter(batches), callbacks=whole, verbose=0)
 
 
 def test_auto_is_decided_anew_on_loading(tmp_path):
