@@ -1,6 +1,7 @@
 """The command line: a run from end to end, and what every bad input answers."""
 
 import csv
+import functools
 import json
 import os
 import pathlib
@@ -251,7 +252,10 @@ def start(*arguments, **options):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "0"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, **pipes | options)
+    # Tests that run in the background ignore Ctrl-C, and so would what they start.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    options = pipes | options
+    return subprocess.Popen(command, env=environment, preexec_fn=heed, **options)
 
 
 def test_interrupted_trainings_answer_130_and_143_and_can_be_resumed(tmp_path):
