@@ -14,7 +14,7 @@ import time
 import pytest
 
 import tfvae
-from tfvae import cli, presets
+from tfvae import cli, presets, runs
 
 TINY = ["--set", "hidden_units=[16]", "--set", "latent_dim=2"]
 ROOT = pathlib.Path(__file__).parents[1]
@@ -51,6 +51,7 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["tfvae", *arguments])
         patch.setattr(signal, "signal", lambda *_: None)
+        patch.setattr(runs, "INTERVAL", 1e9)  # on a slow machine too
         with pytest.raises(SystemExit) as stop:
             cli.main()
     assert stop.value.code == 0
