@@ -1,4 +1,7 @@
-"""Figures 2, 4 and 5 of the VAE paper, from what bounds.py left in a folder."""
+"""Figures 2, 4 and 5 of the VAE paper, from what bounds.py left in a folder.
+
+The curves of our runs are in curves/: `--runs examples/vae_paper/curves`.
+"""
 
 import argparse
 import json
@@ -53,12 +56,11 @@ def latents(path):
     return int(path.stem.split("-")[1])
 
 
-for data in sorted(
-    {path.stem.split("-")[0] for path in options.runs.glob("*-*.keras")}
-):
+names = {path.stem.split("-")[0] for path in options.runs.glob("*-*.json")}
+for data in sorted(names - {"marginal"}):
     paths = sorted(options.runs.glob(f"{data}-*.json"), key=latents)
     save(bounds(data, paths), f"figure_2_{data}")
-    for path in paths:
+    for path in (path for path in paths if path.with_suffix(".keras").exists()):
         model = tfvae.load(path.with_suffix(".keras"))
         if latents(path) == 2:
             save(tfvae.plots.manifold(model), f"figure_4_{data}")
