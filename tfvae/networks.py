@@ -5,6 +5,7 @@ import math
 import keras
 
 from tfvae import checks
+from tfvae.layers import GatedDense
 
 __all__ = [
     "conv_decoder",
@@ -20,7 +21,8 @@ def mlp_encoder(event_shape, hidden_units, activation="relu"):
     Args:
         event_shape: Shape of one example, for instance `(28, 28, 1)` or `(784,)`.
         hidden_units: Width of each layer; the last is the width of the features.
-        activation: Of every layer; the VAE paper uses `"tanh"`.
+        activation: Of every layer; the VAE paper uses `"tanh"`. `"glu"` makes them
+            `layers.GatedDense`.
 
     Returns:
         A built `keras.Sequential`.
@@ -35,7 +37,7 @@ def mlp_encoder(event_shape, hidden_units, activation="relu"):
     """
     event_shape = checks.event_shape(event_shape=event_shape)
     widths = checks.integers(hidden_units=hidden_units)
-    hidden = [keras.layers.Dense(units, activation) for units in widths]
+    hidden = [_dense(units, activation) for units in widths]
     layers = [keras.Input(event_shape), keras.layers.Flatten(), *hidden]
     return keras.Sequential(layers, name="encoder")
 
@@ -49,7 +51,7 @@ def mlp_decoder(event_shape, hidden_units, activation="relu", params_size=1):
     Args:
         event_shape: Shape of x.
         hidden_units: Width of each hidden layer.
-        activation: Of every hidden layer; the output has none.
+        activation: Of every hidden layer, as in `mlp_encoder`; the output has none.
         params_size: Values for each element of x, as the likelihood wants them.
 
     Returns:
@@ -68,7 +70,7 @@ def mlp_decoder(event_shape, hidden_units, activation="relu", params_size=1):
     *outer, channels = checks.event_shape(event_shape=event_shape)
     output = (*outer, channels * checks.integer(params_size=params_size))
     widths = checks.integers(hidden_units=hidden_units)
-    hidden = [keras.layers.Dense(units, activation) for units in widths]
+    hidden = [_dense(units, activation) for units in widths]
     last = keras.layers.Dense(math.prod(output))
     layers = [*hidden, last, keras.layers.Reshape(output)]
     return keras.Sequential(layers, name="decoder")
@@ -148,3 +150,9 @@ def conv_decoder(
     layers.append(keras.layers.Conv2D(channels, 3, padding="same"))
     layers.append(keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus]))
     return keras.Sequential(layers, name="decoder")
+
+
+def _dense(units, activation):
+    if activation == "glu":  # in Keras's Dense it would give half the units
+        return GatedDense(units)
+    return keras.layers.Dense(units, activation)
