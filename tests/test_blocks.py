@@ -5,6 +5,7 @@ import tensorflow as tf
 
 import tfvae
 from tests.checks import MODELS, images, state
+from tfvae.data import prefetch
 from tfvae.models import blocks
 
 
@@ -145,7 +146,7 @@ def test_an_own_train_step_is_taken():
 
 def test_large_batches_make_short_blocks(monkeypatch):
     whole = trained()
-    monkeypatch.setattr(blocks, "LIMIT", 3 * images(16).nbytes)
+    monkeypatch.setattr(prefetch, "LIMIT", 3 * images(16).nbytes)
     assert_close(trained(), whole)
 
 

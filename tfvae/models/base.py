@@ -9,7 +9,7 @@ from tfvae import seeds
 from tfvae.config import Configurable
 from tfvae.models import feeding
 from tfvae.models.fitting import Fitting
-from tfvae.models.guard import Report, Skipped, all_finite
+from tfvae.models.guard import Report, Skipped, all_squarable, remembers
 from tfvae.models.signatures import Answering
 
 
@@ -85,11 +85,16 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     _guarded_step = train_step  # a subclass with another one trains without blocks
 
     def update(self, data):
-        """One step, whatever comes of it, and whether it was finite: for blocks."""
+        """One step, whatever comes of it, for blocks.
+
+        Returns:
+            Scalar bool: False where it was not finite, unless that shows in `state` for
+            good, where it is cheaper to find.
+        """
         loss, terms, gradients = self._gradients(self.unpack(data))
         self.optimizer.apply(gradients, self.trainable_variables)
         self._reported(loss, terms)
-        return self._finite(loss, gradients)
+        return self._finite(loss, [] if remembers(self.optimizer) else gradients)
 
     def state(self):
         """Every variable that a training step changes."""
@@ -124,7 +129,7 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     def _finite(self, loss, gradients):
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             return tf.math.is_finite(loss)  # it handles overflowing gradients itself
-        return all_finite([loss, *(g for g in gradients if g is not None)])
+        return all_squarable([loss, *(g for g in gradients if g is not None)])
 
     def _gradients(self, inputs):
         with tf.GradientTape() as tape:

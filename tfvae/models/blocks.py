@@ -6,11 +6,8 @@ import math
 import tensorflow as tf
 
 from tfvae.config import Configurable
-
-# Steps in a block: enough to spread what a call costs.
-STEPS = 20
-# Bytes of batches stacked at once, at most.
-LIMIT = 2**26
+from tfvae.data.prefetch import steps_at_once
+from tfvae.models.guard import all_finite
 
 _HOOKS = (
     "on_batch_begin",
@@ -80,7 +77,7 @@ class BlockFunction:
         if first is None:
             self._taken = 0
             raise StopIteration
-        count = self._length(_prepared(first))
+        count = steps_at_once(_prepared(first), self.num_steps)
         if self.steps_per_epoch:
             count = min(count, self.steps_per_epoch - self._taken)
             self._taken = (self._taken + count) % self.steps_per_epoch
@@ -94,7 +91,8 @@ class BlockFunction:
             for batch in batches:
                 self._run_alone(batch)
             return
-        padding = batches[-1:] * (self._length(batches[0]) - len(batches))
+        length = steps_at_once(batches[0], self.num_steps)  # one, so as to compile once
+        padding = batches[-1:] * (length - len(batches))
         stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *batches, *padding)
         if self._try(stacked, tf.constant(0), tf.constant(len(batches))):
             self.model.skipped.update_state(tf.constant(True))
@@ -103,11 +101,6 @@ class BlockFunction:
             finite = self._try(stacked, i, i + 1)
             self.model.skipped.update_state(tf.constant(finite))
             self.model.skipped.check()
-
-    def _length(self, batch):
-        """Steps in a block of such batches, the same for all so as to compile once."""
-        size = sum(x.dtype.size * math.prod(x.shape) for x in tf.nest.flatten(batch))
-        return max(1, min(self.num_steps, LIMIT // max(1, size)))
 
     def _try(self, stacked, start, stop):
         """Takes the steps unless one is not finite; says whether."""
@@ -124,7 +117,8 @@ class BlockFunction:
             batch = tf.nest.map_structure(lambda x: x[i], stacked)
             return i + 1, finite & self.model.update(batch)
 
-        return tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
+        finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
+        return finite & all_finite(self.model.state())
 
 
 def is_faster(model):

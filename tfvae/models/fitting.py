@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.data.prefetch import STEPS
 from tfvae.models import blocks, feeding
 from tfvae.models.guard import FiniteGuard
 from tfvae.models.signatures import CHUNK
@@ -229,7 +230,7 @@ class Fitting:
         asked = self._asked["steps_per_execution"]
         if asked != "auto":
             return asked
-        return 1 if any(map(blocks.watches_batches, callbacks)) else blocks.STEPS
+        return 1 if any(map(blocks.watches_batches, callbacks)) else STEPS
 
     def _build_optimizer(self):
         if self.built and not self.optimizer.built:

@@ -5,8 +5,10 @@ import warnings
 import keras
 import tensorflow as tf
 
-# Optimizers square gradients: above this a float32 square is infinite.
-LIMIT = 2.0**63
+# Optimizers square gradients: from here on a float32 square is infinite.
+LIMIT = 2.0**64
+# Those that keep sums of the squares, in which a bad gradient shows for good.
+SQUARING = (keras.optimizers.Adam, keras.optimizers.Adagrad, keras.optimizers.RMSprop)
 # Bad batches in a row that stop training.
 IN_A_ROW = 10
 
@@ -97,6 +99,17 @@ class FiniteGuard(keras.callbacks.Callback):
         self._seen = total
 
 
-def all_finite(tensors):
+def all_squarable(tensors):
     """Scalar bool: whether no value is NaN, infinite, or too large to be squared."""
     return tf.reduce_all([tf.reduce_all(tf.abs(t) < LIMIT) for t in tensors])
+
+
+def all_finite(tensors):
+    """Scalar bool: whether no value is NaN or infinite."""
+    floats = [t for t in tensors if tf.as_dtype(t.dtype).is_floating]
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in floats])
+
+
+def remembers(optimizer):
+    """Whether what is not finite in a gradient stays in an optimizer's variables."""
+    return isinstance(optimizer, SQUARING) and optimizer.clipvalue is None
