@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.data import builders, load
+from tfvae.data.prefetch import steps_at_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -343,3 +344,12 @@ def test_importing_the_pipelines_does_not_import_tensorflow_datasets():
 
     code = "import sys, tfvae.data; sys.exit('tensorflow_datasets' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "limit", "expected"),
+    [([100, 8, 8, 1], 20, 20), ([100, 8, 8, 1], 3, 3), ([2**24], 20, 1)],
+)
+def test_few_large_batches_are_held_at_once(shape, limit, expected):
+    batch = (tf.TensorSpec(shape), tf.TensorSpec([None], tf.int64))
+    assert steps_at_once(batch, limit) == expected

@@ -5,6 +5,7 @@ import pytest
 import scipy.integrate
 import scipy.stats
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tests.checks import LIKELIHOODS, decoder, gradients
 from tfvae import likelihoods
@@ -33,6 +34,15 @@ def test_log_prob_of_two_pixels_by_hand():
     p_x = likelihood.distribution(tf.constant([[0.5, -1.0]]))
     by_hand = np.log(1 / (1 + np.exp(-0.5))) + np.log(1 - 1 / (1 + np.exp(1.0)))
     np.testing.assert_allclose(p_x.log_prob([[1.0, 0.0]]), [by_hand], rtol=1e-6)
+
+
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.0])
+def test_bernoulli_agrees_with_tfp(x):
+    logits = np.array([-1e4, -50, -20, -3, 0, 1e-3, 5, 20, 50, 1e4])
+    exact = tfp.distributions.Bernoulli(logits=logits, dtype=tf.float64).log_prob(x)
+    elements = built("Bernoulli").elements(tf.constant(logits, tf.float32))
+    # A float32 next to 50 is 4e-6 away.
+    np.testing.assert_allclose(elements.log_prob(x), exact, rtol=1e-6, atol=4e-6)
 
 
 def test_normal_keeps_its_constants():
