@@ -176,6 +176,7 @@ BAD = {  # arguments: exit code, part of the message
     "train --set learning_rate=NaN": (2, "`learning_rate` must be a finite number"),
     "train --set learning_rate=fast": (2, "`learning_rate` must be a finite number"),
     "train --set decay=2": (2, "`decay` must be a finite number"),
+    "train --set weight_decay=-1": (2, "`weight_decay` must be a finite number"),
     "train --set patience=0": (2, "`patience` must be an integer"),
     "train --set epochs=0": (2, "`epochs` must be an integer"),
     "train --set batch_size=0": (2, "`batch_size` must be an integer"),

@@ -8,7 +8,7 @@ import typing
 
 import keras
 
-from tfvae import checks, data, likelihoods, networks
+from tfvae import checks, data, likelihoods, networks, objectives
 from tfvae.data import builders
 from tfvae.models import IWAE, VAE, BetaVAE, FullCovarianceVAE
 
@@ -26,10 +26,11 @@ class Preset:
         summary: What it is, in a line.
         data: Arguments of `tfvae.data.load`.
         build: Function from the shape of x and the model's settings to a model.
-        model: Settings of the model.
+        model: Settings of the model; of them `warm_up` is the share of the epochs in
+            which the weight of the KL rises from 0.
         training: `epochs`, `batch_size`, `learning_rate`, `decay` (the share of it that
-            is left at the end), `patience` (epochs without a better `val_elbo` before
-            training stops) and `seed`.
+            is left at the end), `weight_decay` (of AdamW), `patience` (epochs without a
+            better `val_elbo` before training stops) and `seed`.
         labels: Whether the data set has labels, for the picture of the latent space.
         score: The test figures it reached, with the command that gave them.
     """
@@ -115,9 +116,15 @@ def datasets(config, labels=False):
 
 def build(config, event_shape, steps_per_epoch):
     """The untrained model of a configuration, for x of a shape, compiled."""
-    model = get(config["preset"]).build(tuple(event_shape), **config["model"])
-    rate = learning_rate(config["training"], steps_per_epoch)
-    model.compile(keras.optimizers.Adam(rate))
+    training, settings = config["training"], dict(config["model"])
+    num_steps = checks.integer(epochs=training["epochs"]) * steps_per_epoch
+    if "warm_up" in settings:
+        share = checks.number(minimum=0, maximum=1, warm_up=settings["warm_up"])
+        settings["warm_up"] = round(share * num_steps)
+    model = get(config["preset"]).build(tuple(event_shape), **settings)
+    rate = learning_rate(training, steps_per_epoch)
+    weight_decay = checks.number(minimum=0, weight_decay=training["weight_decay"])
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=weight_decay))
     return model
 
 
@@ -154,6 +161,19 @@ def _is_name(text):
     return text == "digits" or not path.exists() or builders.is_registered(text)
 
 
+def _warmed(model, *networks, warm_up, **options):
+    objective = objectives.ELBO(_beta(warm_up))
+    return model(*networks, objective=objective, **options)
+
+
+def _beta_vae(*networks, warm_up, beta, **options):
+    return BetaVAE(*networks, beta=_beta(warm_up, beta), **options)
+
+
+def _beta(num_steps, beta=1.0):
+    return objectives.warm_up(num_steps, beta) if num_steps else beta
+
+
 def _mlp(make, event_shape, *, latent_dim, hidden_units, activation, **options):
     encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
     decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
@@ -186,21 +206,24 @@ _SMALL = {
     "activation": "relu",
     "scale": "learned",
 }
-_LARGE = {"latent_dim": 32, "hidden_units": [400, 400], "activation": "relu"}
+_LARGE = {"latent_dim": 50, "hidden_units": [300, 300], "activation": "glu"}
+_WARM = {"warm_up": 0.25}
 _QUICK = {
     "epochs": 150,
     "batch_size": 64,
     "learning_rate": 2e-3,
     "decay": 1.0,
+    "weight_decay": 0.0,
     "patience": 30,
     "seed": 0,
 }
 _LONG = {
-    "epochs": 100,
-    "batch_size": 128,
+    "epochs": 400,
+    "batch_size": 100,
     "learning_rate": 1e-3,
     "decay": 0.01,
-    "patience": 10,
+    "weight_decay": 0.1,
+    "patience": 100,
     "seed": 0,
 }
 
@@ -222,22 +245,22 @@ PRESETS = {
     "vae_mnist": Preset(
         "VAE of the VAE paper's kind on dynamically binarized MNIST",
         data=_MNIST,
-        build=functools.partial(_mlp, VAE),
-        model=_LARGE,
+        build=functools.partial(_mlp, functools.partial(_warmed, VAE)),
+        model=_LARGE | _WARM,
         training=_LONG,
     ),
     "beta_vae_mnist": Preset(
         "beta-VAE: a heavier KL, fewer and cleaner latents",
         data=_MNIST,
-        build=functools.partial(_mlp, BetaVAE),
-        model=_LARGE | {"latent_dim": 10, "beta": 4.0},
+        build=functools.partial(_mlp, _beta_vae),
+        model=_LARGE | _WARM | {"latent_dim": 10, "beta": 4.0},
         training=_LONG,
     ),
     "full_covariance_vae_mnist": Preset(
         "VAE whose posterior is a Gaussian of full covariance",
         data=_MNIST,
-        build=functools.partial(_mlp, FullCovarianceVAE),
-        model=_LARGE,
+        build=functools.partial(_mlp, functools.partial(_warmed, FullCovarianceVAE)),
+        model=_LARGE | _WARM,
         training=_LONG,
     ),
     "iwae_mnist": Preset(
@@ -250,8 +273,8 @@ PRESETS = {
     "vae_binarized_mnist": Preset(
         "VAE on MNIST as binarized once and for all by Larochelle",
         data={"source": "binarized_mnist", "binarize": None},
-        build=functools.partial(_mlp, VAE),
-        model=_LARGE,
+        build=functools.partial(_mlp, functools.partial(_warmed, VAE)),
+        model=_LARGE | _WARM,
         training=_LONG,
         labels=False,
     ),
@@ -260,7 +283,7 @@ PRESETS = {
         data={"source": "fashion_mnist", "binarize": "dynamic"},
         build=functools.partial(_conv, VAE),
         model={"latent_dim": 16, "filters": [32, 64], "units": 256},
-        training=_LONG,
+        training=_LONG | {"epochs": 20},
     ),
     "vae_frey_face": Preset(
         "VAE with the paper's Gaussian decoder on the Frey Face video",
@@ -272,7 +295,7 @@ PRESETS = {
             "activation": "tanh",
             "scale": "predicted",
         },
-        training=_LONG | {"epochs": 1000, "patience": 100},
+        training=_LONG | {"epochs": 1000, "weight_decay": 0.0},
         labels=False,  # they are frame numbers
     ),
 }
