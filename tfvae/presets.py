@@ -261,14 +261,14 @@ PRESETS = {
         data=_MNIST,
         build=functools.partial(_mlp, functools.partial(_warmed, FullCovarianceVAE)),
         model=_LARGE | _WARM,
-        training=_LONG,
+        training=_LONG | {"epochs": 300},  # as long as the VAE's 400
     ),
     "iwae_mnist": Preset(
         "Importance-weighted autoencoder with five draws",
         data=_MNIST,
         build=functools.partial(_mlp, IWAE),
         model=_LARGE | {"num_samples": 5},
-        training=_LONG,
+        training=_LONG | {"epochs": 200},  # as long as the VAE's 400
     ),
     "vae_binarized_mnist": Preset(
         "VAE on MNIST as binarized once and for all by Larochelle",

@@ -71,11 +71,15 @@ class FullCovariance(Posterior):
 
     def distribution(self, params):
         """`MultivariateNormalTriL` of `params`, `[..., latent * (latent + 3) / 2]`."""
-        loc, raw_tril = tf.split(params, [self.latent_dim, -1], axis=-1)
-        raw_tril = tfp.math.fill_triangular(raw_tril)
+        latent_dim = self.latent_dim
+        loc, raw, below = tf.split(params, [latent_dim, latent_dim, -1], axis=-1)
+        # TFLite has no operator for matrix_diag.
+        diagonal = tf.eye(latent_dim) * (tf.nn.softplus(raw) + MIN_SCALE)[..., None]
+        if latent_dim == 1:
+            return tfd.MultivariateNormalTriL(loc, diagonal)
         # A latent sums up to d entries below the diagonal: divided by d they start near
         # 0 and move slowly, without which training lags far behind `MeanField`.
-        below = raw_tril / self.latent_dim
-        diagonal = tf.eye(self.latent_dim) > 0  # TFLite has no operator for diag_part
-        scale_tril = tf.where(diagonal, tf.nn.softplus(raw_tril) + MIN_SCALE, below)
-        return tfd.MultivariateNormalTriL(loc, scale_tril)
+        below = tfp.math.fill_triangular(below / latent_dim)
+        outer = [[0, 0]] * (len(below.shape) - 2)
+        below = tf.pad(below, [*outer, [1, 0], [0, 1]])
+        return tfd.MultivariateNormalTriL(loc, diagonal + below)
