@@ -50,6 +50,23 @@ def test_learning_rate_falls_over_the_epochs():
     np.testing.assert_allclose([rate(0), rate(25), rate(50)], [2, 1.1, 0.2], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "beta"),
+    [("vae_mnist", 1), ("beta_vae_mnist", 4), ("full_covariance_vae_mnist", 1)],
+)
+def test_the_kl_is_warmed_up_in_a_share_of_the_epochs(name, beta):
+    changes = ["epochs=8", "hidden_units=[4]", "latent_dim=2"]
+    config = presets.configure(name, [*changes, "warm_up=0.5"])
+    rising = presets.build(config, (28, 28, 1), steps_per_epoch=10).objective.beta
+    np.testing.assert_allclose(
+        [rising(20), rising(40), rising(80)], [beta / 2, beta, beta]
+    )
+    config = presets.configure(name, [*changes, "warm_up=0"])
+    assert presets.build(config, (28, 28, 1), 10).objective.beta == beta
+    with pytest.raises(ValueError, match="`warm_up` must be a finite number"):
+        presets.build(presets.configure(name, ["warm_up=2"]), (28, 28, 1), 10)
+
+
 def test_paths_become_absolute_and_names_of_data_sets_stay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("digits", "mnist", "2024"):

@@ -67,7 +67,8 @@ class BlockFunction:
             self._ahead = math.ceil(len(batches) / self.steps_per_call)
             for shape, group in itertools.groupby(batches, _shape):
                 self._train(shape, list(group))
-            self._logs = self.model.report.result()
+            logs = self.model.report.result()
+            self._logs = {name: float(value) for name, value in logs.items()}
         self._ahead -= 1
         return self._logs
 
@@ -92,27 +93,28 @@ class BlockFunction:
                 self._run_alone(batch)
             return
         length = steps_at_once(batches[0], self.num_steps)  # one, so as to compile once
-        padding = batches[-1:] * (length - len(batches))
-        stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *batches, *padding)
-        if self._try(stacked, tf.constant(0), tf.constant(len(batches))):
+        padded = batches + batches[-1:] * (length - len(batches))
+        if self._try(padded, tf.constant(0), tf.constant(len(batches))):
             self.model.skipped.update_state(tf.constant(True))
             return
         for i in tf.range(len(batches)):
-            finite = self._try(stacked, i, i + 1)
+            finite = self._try(padded, i, i + 1)
             self.model.skipped.update_state(tf.constant(finite))
             self.model.skipped.check()
 
-    def _try(self, stacked, start, stop):
-        """Takes the steps unless one is not finite; says whether."""
+    def _try(self, batches, start, stop):
+        """Takes those steps unless one is not finite; says whether."""
         state = [*self.model.state(), *self.model.report.variables]
         before = [tf.convert_to_tensor(variable) for variable in state]  # no copies
-        finite = bool(self._run(stacked, start, stop))
+        finite = bool(self._run(batches, start, stop))
         if not finite:
             for variable, value in zip(state, before, strict=True):
                 variable.assign(value)
         return finite
 
-    def _steps(self, stacked, start, stop):
+    def _steps(self, batches, start, stop):
+        stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
+
         def body(i, finite):
             batch = tf.nest.map_structure(lambda x: x[i], stacked)
             return i + 1, finite & self.model.update(batch)
