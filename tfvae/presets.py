@@ -277,6 +277,7 @@ PRESETS = {
         model=_LARGE | _WARM,
         training=_LONG,
         labels=False,
+        score="test log p(x) -86.85 nats, by `tfvae evaluate --samples 1000`",
     ),
     "conv_vae_fashion_mnist": Preset(
         "Convolutional VAE on Fashion-MNIST",
