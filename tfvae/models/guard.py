@@ -9,6 +9,8 @@ import tensorflow as tf
 LIMIT = 2.0**64
 # Those that keep sums of the squares, in which a bad gradient shows for good.
 SQUARING = (keras.optimizers.Adam, keras.optimizers.Adagrad, keras.optimizers.RMSprop)
+# What optimizers do to gradients before that.
+CHANGING = ("clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_steps")
 # Bad batches in a row that stop training.
 IN_A_ROW = 10
 
@@ -111,5 +113,6 @@ def all_finite(tensors):
 
 
 def remembers(optimizer):
-    """Whether what is not finite in a gradient stays in an optimizer's variables."""
-    return isinstance(optimizer, SQUARING) and optimizer.clipvalue is None
+    """Whether what is wrong with a gradient stays in an optimizer's variables."""
+    taken_as_they_are = all(getattr(optimizer, name) is None for name in CHANGING)
+    return isinstance(optimizer, SQUARING) and taken_as_they_are
