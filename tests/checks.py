@@ -39,6 +39,9 @@ OBJECTIVES = {
     "ELBO-free-bits": lambda: tfvae.objectives.ELBO(free_bits=0.5),
     "ELBO-sampled": lambda: tfvae.objectives.ELBO(analytic_kl=False, num_samples=2),
     "IWAEBound": tfvae.objectives.IWAEBound,
+    "IWAEBound-warm-up": lambda: tfvae.objectives.IWAEBound(
+        2, beta=tfvae.objectives.warm_up(2)
+    ),
 }
 
 PRIORS = {"StandardNormal": lambda: tfvae.priors.StandardNormal(3)}

@@ -74,6 +74,14 @@ def test_iwae_bound_of_one_sample_is_the_elbo():
     np.testing.assert_allclose(objective, ELBO()(one)["objective"], rtol=1e-5)
 
 
+def test_iwae_bound_is_reached_at_the_end_of_a_warm_up():
+    values, warmed = densities(), IWAEBound(4, beta=objectives.warm_up(10))
+    expected = tf.reduce_logsumexp(values.log_likelihood, axis=0) - np.log(4)
+    np.testing.assert_allclose(warmed(values, 0)["objective"], expected, rtol=1e-5)
+    expected = IWAEBound(4)(values)["objective"]
+    np.testing.assert_allclose(warmed(values, 10)["objective"], expected, rtol=1e-5)
+
+
 def test_iwae_gradient_weighs_draws_by_their_softmax():
     log_weight = densities().log_weight
 

@@ -52,7 +52,12 @@ def test_learning_rate_falls_over_the_epochs():
 
 @pytest.mark.parametrize(
     ("name", "beta"),
-    [("vae_mnist", 1), ("beta_vae_mnist", 4), ("full_covariance_vae_mnist", 1)],
+    [
+        ("vae_mnist", 1),
+        ("beta_vae_mnist", 4),
+        ("full_covariance_vae_mnist", 1),
+        ("iwae_mnist", 1),
+    ],
 )
 def test_the_kl_is_warmed_up_in_a_share_of_the_epochs(name, beta):
     changes = ["epochs=8", "hidden_units=[4]", "latent_dim=2"]

@@ -180,15 +180,16 @@ class ELBO(Objective):
 class IWAEBound(Objective):
     """The importance-weighted bound: `log(mean(exp(log_weight)))` over the draws.
 
-    `log_weight = log p(x, z) - log q(z | x)`. With one draw it is the ELBO, and it
-    tightens with their number.
+    `log_weight = log p(x | z) + beta * (log p(z) - log q(z | x))`. At beta = 1 it is a
+    bound, the ELBO with one draw, and it tightens with their number.
 
     Args:
         num_samples: Draws of z for each example, k in the paper.
+        beta: A number, or a schedule as in `ELBO`: a warm-up keeps more latents active.
 
     Raises:
-        TypeError: Where `num_samples` is no integer.
-        ValueError: Where it is below 1.
+        TypeError: Where `num_samples` is no integer or `beta` no number.
+        ValueError: Where `num_samples` is below 1 or `beta` negative.
 
     Example:
         >>> tfvae.objectives.IWAEBound(num_samples=5).num_samples
@@ -199,14 +200,16 @@ class IWAEBound(Objective):
         https://arxiv.org/abs/1509.00519
     """
 
-    def __init__(self, num_samples=5):
+    def __init__(self, num_samples=5, *, beta=1.0):
         super().__init__(num_samples)
+        self.beta = _number_or_schedule(beta=beta)
 
     def __call__(self, densities, step=0):
         """See `Objective`."""
-        log_weight = densities.log_weight
         reconstruction = tf.reduce_mean(densities.log_likelihood, axis=0)
-        elbo = tf.reduce_mean(log_weight, axis=0)
+        elbo = tf.reduce_mean(densities.log_weight, axis=0)
+        kl = densities.log_posterior - densities.log_prior
+        log_weight = densities.log_likelihood - _at(self.beta, step) * kl
         bound = tf.reduce_logsumexp(log_weight, axis=0) - math.log(self.num_samples)
         return {
             "objective": bound,

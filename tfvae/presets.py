@@ -166,8 +166,8 @@ def _warmed(model, *networks, warm_up, **options):
     return model(*networks, objective=objective, **options)
 
 
-def _beta_vae(*networks, warm_up, beta, **options):
-    return BetaVAE(*networks, beta=_beta(warm_up, beta), **options)
+def _weighed(model, *networks, warm_up, beta=1.0, **options):
+    return model(*networks, beta=_beta(warm_up, beta), **options)
 
 
 def _beta(num_steps, beta=1.0):
@@ -252,7 +252,7 @@ PRESETS = {
     "beta_vae_mnist": Preset(
         "beta-VAE: a heavier KL, fewer and cleaner latents",
         data=_MNIST,
-        build=functools.partial(_mlp, _beta_vae),
+        build=functools.partial(_mlp, functools.partial(_weighed, BetaVAE)),
         model=_LARGE | _WARM | {"latent_dim": 10, "beta": 4.0},
         training=_LONG,
     ),
@@ -266,8 +266,8 @@ PRESETS = {
     "iwae_mnist": Preset(
         "Importance-weighted autoencoder with five draws",
         data=_MNIST,
-        build=functools.partial(_mlp, IWAE),
-        model=_LARGE | {"num_samples": 5},
+        build=functools.partial(_mlp, functools.partial(_weighed, IWAE)),
+        model=_LARGE | _WARM | {"num_samples": 5},
         training=_LONG | {"epochs": 200},  # as long as the VAE's 400
     ),
     "vae_binarized_mnist": Preset(

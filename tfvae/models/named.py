@@ -56,6 +56,7 @@ class IWAE(VAE):
         likelihood: As in `VAE`.
         prior: As in `VAE`.
         num_samples: Draws of z for each example, k in the paper.
+        beta: As in `objectives.IWAEBound`.
         latent_dim: As in `VAE`.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
@@ -77,6 +78,7 @@ class IWAE(VAE):
         *,
         prior=None,
         num_samples=5,
+        beta=1.0,
         latent_dim=None,
         **kwargs,
     ):
@@ -84,11 +86,11 @@ class IWAE(VAE):
             posterior,
             likelihood,
             prior=prior,
-            objective=IWAEBound(num_samples),
+            objective=IWAEBound(num_samples, beta=beta),
             latent_dim=latent_dim,
             **kwargs,
         )
-        self.num_samples = num_samples
+        self.num_samples, self.beta = num_samples, beta
 
 
 @register
