@@ -51,23 +51,15 @@ def test_learning_rate_falls_over_the_epochs():
 
 
 @pytest.mark.parametrize(
-    ("name", "beta"),
-    [
-        ("vae_mnist", 1),
-        ("beta_vae_mnist", 4),
-        ("full_covariance_vae_mnist", 1),
-        ("iwae_mnist", 1),
-    ],
+    "name", ["vae_mnist", "full_covariance_vae_mnist", "iwae_mnist"]
 )
-def test_the_kl_is_warmed_up_in_a_share_of_the_epochs(name, beta):
+def test_the_kl_is_warmed_up_in_a_share_of_the_epochs(name):
     changes = ["epochs=8", "hidden_units=[4]", "latent_dim=2"]
     config = presets.configure(name, [*changes, "warm_up=0.5"])
     rising = presets.build(config, (28, 28, 1), steps_per_epoch=10).objective.beta
-    np.testing.assert_allclose(
-        [rising(20), rising(40), rising(80)], [beta / 2, beta, beta]
-    )
+    np.testing.assert_allclose([rising(20), rising(40), rising(80)], [0.5, 1, 1])
     config = presets.configure(name, [*changes, "warm_up=0"])
-    assert presets.build(config, (28, 28, 1), 10).objective.beta == beta
+    assert presets.build(config, (28, 28, 1), 10).objective.beta == 1
     with pytest.raises(ValueError, match="`warm_up` must be a finite number"):
         presets.build(presets.configure(name, ["warm_up=2"]), (28, 28, 1), 10)
 

@@ -166,12 +166,12 @@ def _warmed(model, *networks, warm_up, **options):
     return model(*networks, objective=objective, **options)
 
 
-def _weighed(model, *networks, warm_up, beta=1.0, **options):
-    return model(*networks, beta=_beta(warm_up, beta), **options)
+def _warmed_iwae(*networks, warm_up, **options):
+    return IWAE(*networks, beta=_beta(warm_up), **options)
 
 
-def _beta(num_steps, beta=1.0):
-    return objectives.warm_up(num_steps, beta) if num_steps else beta
+def _beta(num_steps):
+    return objectives.warm_up(num_steps) if num_steps else 1.0
 
 
 def _mlp(make, event_shape, *, latent_dim, hidden_units, activation, **options):
@@ -252,8 +252,8 @@ PRESETS = {
     "beta_vae_mnist": Preset(
         "beta-VAE: a heavier KL, fewer and cleaner latents",
         data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_weighed, BetaVAE)),
-        model=_LARGE | _WARM | {"latent_dim": 10, "beta": 4.0},
+        build=functools.partial(_mlp, BetaVAE),
+        model=_LARGE | {"latent_dim": 10, "beta": 4.0},
         training=_LONG,
     ),
     "full_covariance_vae_mnist": Preset(
@@ -266,7 +266,7 @@ PRESETS = {
     "iwae_mnist": Preset(
         "Importance-weighted autoencoder with five draws",
         data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_weighed, IWAE)),
+        build=functools.partial(_mlp, _warmed_iwae),
         model=_LARGE | _WARM | {"num_samples": 5},
         training=_LONG | {"epochs": 200},  # as long as the VAE's 400
     ),
