@@ -118,7 +118,16 @@ def test_single_batches_and_accumulated_gradients(jit_compile):
     assert np.isfinite(model.test_on_batch(images(8))[0])
 
 
+class Own(keras.optimizers.Adam):
+    """Leaves no trace of what is wrong with a gradient."""
+
+    def apply(self, grads, trainable_variables=None):
+        grads = [tf.where(tf.abs(g) < 1e9, g, 0.0) for g in grads]
+        return super().apply(grads, trainable_variables)
+
+
 OPTIMIZERS = {
+    "Own": Own,
     "Adam": keras.optimizers.Adam,
     "AdamW": keras.optimizers.AdamW,
     "Adagrad": keras.optimizers.Adagrad,
@@ -126,6 +135,9 @@ OPTIMIZERS = {
     "SGD": keras.optimizers.SGD,
     "Adam-clipnorm": lambda rate: keras.optimizers.Adam(rate, clipnorm=1.0),
     "Adam-clipvalue": lambda rate: keras.optimizers.Adam(rate, clipvalue=1.0),
+    "Adam-accumulated": lambda rate: keras.optimizers.Adam(
+        rate, gradient_accumulation_steps=7
+    ),
 }
 
 
@@ -167,6 +179,56 @@ def test_large_batches_make_short_blocks(monkeypatch):
     whole = trained()
     monkeypatch.setattr(prefetch, "LIMIT", 3 * images(16).nbytes)
     assert_close(trained(), whole)
+
+
+@pytest.mark.parametrize("steps_per_execution", [3, 5, 10])
+def test_a_call_of_many_large_batches_takes_them_all(monkeypatch, steps_per_execution):
+    options = {"jit_compile": True, "steps_per_execution": steps_per_execution}
+    whole = trained(x=images(160), compiled=options)
+    monkeypatch.setattr(prefetch, "LIMIT", 2 * images(16).nbytes)
+    ours = trained(x=images(160), compiled=options)
+    assert ours.optimizer.iterations.numpy() == 20
+    assert ours.report.count.numpy() == 160
+    assert_close(ours, whole)
+
+
+def resized(**compiled):
+    shape = images(1).shape[1:]
+    layers = keras.layers
+    decoder = [layers.Dense(16), layers.Reshape((4, 4, 1))]
+    decoder.append(layers.UpSampling2D(2, interpolation="bicubic"))
+    encoder = tfvae.networks.mlp_encoder(shape, [8])
+    model = tfvae.VAE(encoder, keras.Sequential(decoder), latent_dim=2)
+    model.compile(**compiled)
+    model.fit(images(40), batch_size=8, verbose=0)
+    return model
+
+
+def test_what_xla_does_not_know_is_trained_outside_of_it():
+    assert resized().optimizer.iterations.numpy() == 5
+    with pytest.raises(tf.errors.InvalidArgumentError, match="unsupported"):
+        resized(jit_compile=True)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_constant_may_be_infinite(jit_compile):
+    class Floor(keras.layers.Layer):
+        def build(self, input_shape):
+            low = keras.initializers.Constant(-np.inf)
+            self.low = self.add_weight((), initializer=low, trainable=False)
+
+        def call(self, inputs):
+            return keras.ops.maximum(inputs, self.low)
+
+    shape = images(1).shape[1:]
+    encoder = keras.Sequential(
+        [keras.Input(shape), Floor(), keras.layers.Flatten(), keras.layers.Dense(4)]
+    )
+    decoder = tfvae.networks.mlp_decoder(shape, [8])
+    model = tfvae.VAE(encoder, decoder, latent_dim=2)
+    model.compile(jit_compile=jit_compile)
+    model.fit(images(40), batch_size=8, verbose=0)
+    assert model.optimizer.iterations.numpy() == 5
 
 
 def test_xla_is_left_out_where_it_is_unsafe_or_slower():

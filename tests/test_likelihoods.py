@@ -45,6 +45,13 @@ def test_bernoulli_agrees_with_tfp(x):
     np.testing.assert_allclose(elements.log_prob(x), exact, rtol=1e-6, atol=4e-6)
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16", "float64"])
+def test_bernoulli_takes_data_of_any_type(dtype):
+    x = tf.cast([1, 0], dtype)
+    log_p = built("Bernoulli").elements(tf.zeros([2])).log_prob(x)
+    np.testing.assert_allclose(log_p, [-np.log(2)] * 2, rtol=1e-6)
+
+
 def test_normal_keeps_its_constants():
     likelihood = built("Normal")
     p_x = likelihood.distribution(tf.zeros([1, 8, 8, 1]))

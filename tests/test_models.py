@@ -340,3 +340,10 @@ def test_keras_loads_it_too(tmp_path):
     twin = keras.saving.load_model(tmp_path / "model.keras")
     assert type(twin) is tfvae.FullCovarianceVAE
     assert_same_state(model, twin)
+
+
+def test_a_decoder_built_for_other_latents_is_refused():
+    network = decoder()
+    network.build((None, 3))
+    with pytest.raises(ValueError, match="`decoder` must take inputs of shape .*5"):
+        tfvae.VAE(encoder(), network, latent_dim=5)

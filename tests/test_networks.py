@@ -21,3 +21,17 @@ def test_mlps_take_flat_events():
 def test_convolutions_want_the_channel():
     with pytest.raises(ValueError, match="Name the channels too"):
         networks.conv_encoder((28, 28))
+
+
+@pytest.mark.parametrize("activation", ["gluu", 3, [], {}])
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_unknown_activations_are_refused(kind, activation):
+    for part in ("encoder", "decoder"):
+        network = getattr(networks, f"{kind}_{part}")
+        with pytest.raises(ValueError, match="`activation` must be a function"):
+            network((8, 8, 1), [4], activation=activation)
+
+
+def test_convolutions_are_not_gated():
+    with pytest.raises(ValueError, match="Received: activation='glu'"):
+        networks.conv_encoder((8, 8, 1), [4], activation="glu")

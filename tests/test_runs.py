@@ -131,6 +131,38 @@ def test_training_stops_when_patience_is_out(run):
     assert training.model.stop_training
 
 
+def test_a_warm_up_does_not_count_for_the_best_nor_for_patience(tmp_path, noisy):
+    noisy["training"] |= {"epochs": 8, "patience": 2}
+    noisy["model"]["warm_up"] = 0.5
+    training = runs.start(tmp_path / "run", noisy)
+    bounds = [-5.0, -9.0, -20.0, np.nan, -12.0, -13.0, -14.0]
+    expected = [1, 2, 3, 3, 5, 5, 5]
+    for bound, best in zip(bounds, expected, strict=True):
+        assert not training.is_done
+        training.history.append({"val_elbo": bound})
+        assert training.best_epoch == best
+    assert training.is_done
+
+
+def test_a_resumed_run_follows_the_schedules_of_its_new_end(tmp_path, noisy):
+    noisy["training"] |= {"epochs": 2}
+    noisy["model"]["warm_up"] = 0.5
+    training = runs.start(tmp_path / "run", noisy)
+    training.fit()
+    resumed = runs.resume(tmp_path / "run", 8)
+    steps = len(resumed.splits.train)
+    np.testing.assert_allclose(resumed.model.objective.beta(2 * steps), 0.5)
+    for a, b in zip(variables(resumed), variables(training), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_is_not_resumed_to_fewer_epochs_than_it_has(run):
+    before = contents(run)
+    with pytest.raises(ValueError, match="at least the 2 trained already"):
+        runs.resume(run.path, 1)
+    assert contents(run) == before
+
+
 def test_a_corrupt_checkpoint_falls_back_to_the_one_before(run):
     older, newest = run.checkpoints
     newest.write_bytes(newest.read_bytes()[:5000])

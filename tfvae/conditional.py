@@ -86,9 +86,15 @@ def output_shape(network, input_shape):
         A tuple, batch first.
 
     Raises:
-        ValueError: Where the network gives no single tensor.
+        ValueError: Where the network takes no such input, or gives no single tensor.
     """
-    output = network(tf.zeros([1, *input_shape[1:]]), training=False)
+    try:
+        output = network(tf.zeros([1, *input_shape[1:]]), training=False)
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"`{network.name}` must take inputs of shape {[None, *input_shape[1:]]}. "
+            f"Received: a network that does not, or one built for others. {error}"
+        ) from error
     if not tf.is_tensor(output):
         checks.fail("a network with one output tensor", network=network)
     return (None, *output.shape[1:])

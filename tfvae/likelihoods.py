@@ -115,6 +115,7 @@ class _Bernoulli(tfd.Bernoulli):
     """
 
     def _log_prob(self, event):
+        event = tf.cast(event, self.logits.dtype)
         return event * self.logits - tf.nn.softplus(self.logits)
 
 

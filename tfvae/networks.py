@@ -97,13 +97,11 @@ def conv_encoder(event_shape, filters=(32, 64), units=256, activation="relu"):
         (None, 256)
     """
     event_shape = checks.image_shape(event_shape=event_shape)
-    layers = [keras.Input(event_shape)]
+    activate, layers = _activation(activation), [keras.Input(event_shape)]
     for channels in checks.integers(filters=filters):
-        layers.append(
-            keras.layers.Conv2D(channels, 3, 2, "same", activation=activation)
-        )
+        layers.append(keras.layers.Conv2D(channels, 3, 2, "same", activation=activate))
     units = checks.integer(units=units)
-    layers += [keras.layers.Flatten(), keras.layers.Dense(units, activation)]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(units, activate)]
     return keras.Sequential(layers, name="encoder")
 
 
@@ -139,12 +137,12 @@ def conv_decoder(
     channels *= checks.integer(params_size=params_size)
     factor = 2 ** len(filters)
     start = (math.ceil(height / factor), math.ceil(width / factor), filters[0])
-    units = checks.integer(units=units)
-    layers = [keras.layers.Dense(n, activation) for n in (units, math.prod(start))]
+    units, activate = checks.integer(units=units), _activation(activation)
+    layers = [keras.layers.Dense(n, activate) for n in (units, math.prod(start))]
     layers.append(keras.layers.Reshape(start))
     for n in filters:
         layers.append(
-            keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation)
+            keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activate)
         )
     surplus = (start[0] * factor - height, start[1] * factor - width)
     layers.append(keras.layers.Conv2D(channels, 3, padding="same"))
@@ -155,4 +153,15 @@ def conv_decoder(
 def _dense(units, activation):
     if activation == "glu":  # in Keras's Dense it would give half the units
         return GatedDense(units)
-    return keras.layers.Dense(units, activation)
+    return keras.layers.Dense(units, _activation(activation))
+
+
+def _activation(activation):
+    try:
+        known = activation != "glu" and keras.activations.get(activation)
+    except (ValueError, TypeError, KeyError):
+        known = None
+    if not callable(known):
+        expected = "a function, the name of one in keras.activations, or of MLPs 'glu'"
+        checks.fail(expected, activation=activation)
+    return known

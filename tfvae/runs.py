@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import time
@@ -66,9 +67,15 @@ class Training(keras.callbacks.Callback):
         keras.utils.set_random_seed(seed)
         self.splits = presets.datasets(config)
         shape, steps = self.splits.train.element_spec.shape[1:], len(self.splits.train)
-        self.set_model(presets.build(config, shape, steps) if model is None else model)
-        # The number of epochs may be another one now.
-        self.model.optimizer.learning_rate = presets.learning_rate(settings, steps)
+        # Anew, for the number of epochs and so the schedules may be others now.
+        self.set_model(presets.build(config, shape, steps))
+        if model is not None:
+            for variable, value in zip(
+                self._variables(), _variables(model), strict=True
+            ):
+                variable.assign(value)
+        # In a warm-up the bound says little of what comes after it.
+        self.warm = math.ceil(config["model"].get("warm_up", 0) * self.epochs)
         for _ in range(2 * len(self.history)):  # Keras starts it twice an epoch, and
             iter(self.splits.train)  # each start is another order
         self._state = self._best = None  # after the last epoch; the best, not yet saved
@@ -76,15 +83,23 @@ class Training(keras.callbacks.Callback):
 
     @property
     def best_epoch(self):
-        """Number of the epoch with the best `val_elbo`; 0 where none is finite."""
-        bounds = [-np.inf, *(row["val_elbo"] for row in self.history)]
-        return int(np.argmax(np.nan_to_num(bounds, nan=-np.inf)))
+        """Number of the epoch with the best `val_elbo`; 0 where none is finite.
+
+        Epochs after the warm-up count, or before its end the last one.
+        """
+        bounds = np.array([-np.inf, *(row["val_elbo"] for row in self.history)])
+        bounds[~np.isfinite(bounds)] = -np.inf
+        late = bounds[self.warm + 1 :]
+        if np.isfinite(late).any():
+            return int(np.argmax(late)) + self.warm + 1
+        return int(np.flatnonzero(np.isfinite(bounds))[-1:].sum())
 
     @property
     def is_done(self):
         """Whether all epochs are trained, or too many since the best."""
         count = len(self.history)
-        return count >= self.epochs or count - self.best_epoch >= self.patience
+        since = count - max(self.best_epoch, self.warm)
+        return count >= self.epochs or since >= self.patience
 
     def fit(self, callbacks=()):
         """Trains until done, and saves however it ends.
@@ -143,7 +158,7 @@ class Training(keras.callbacks.Callback):
         self._saved = time.monotonic()
 
     def _variables(self):
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return _variables(self.model)
 
 
 def start(path, config, force=False):
@@ -181,6 +196,8 @@ def resume(path, epochs=None):
     if run.checkpoints:
         model, epoch = _last_model(run.checkpoints)
         history = _read_history(run.path / "history.csv", epoch)
+        if epochs is not None and epochs < epoch:
+            checks.fail(f"at least the {epoch} trained already", epochs=epochs)
     else:
         warnings.warn(f"{path} has no checkpoint: starting anew.", stacklevel=2)
     training = Training(run, config, model, history)
@@ -232,6 +249,10 @@ def sample(run, num_samples, seed, path):
     """Draws samples of the best model as a picture; returns its path."""
     figure = plots.samples(load(run.model_file), num_samples, seed=seed)
     return _whole(path, figure.savefig)
+
+
+def _variables(model):
+    return [*model.variables, *model.optimizer.variables]
 
 
 def _last_model(checkpoints):

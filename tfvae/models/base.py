@@ -88,8 +88,8 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         """One step, whatever comes of it, for blocks.
 
         Returns:
-            Scalar bool: False where it was not finite, unless that shows in `state` for
-            good, where it is cheaper to find.
+            Scalar bool: False where it was not finite, unless the optimizer `remembers`
+            that, where it is cheaper to find.
         """
         loss, terms, gradients = self._gradients(self.unpack(data))
         self.optimizer.apply(gradients, self.trainable_variables)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfvae.config import Configurable
 from tfvae.data.prefetch import steps_at_once
-from tfvae.models.guard import all_finite
+from tfvae.models.guard import all_finite, remembers
 
 _HOOKS = (
     "on_batch_begin",
@@ -41,13 +41,15 @@ class BlockFunction:
 
     Args:
         model: A `GenerativeModel`.
+        insists: Whether what XLA cannot compile is an error, or trained outside of it.
     """
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model, insists):
+        self.model, self.insists = model, insists
         step = model.train_step
         self._run_alone = tf.function(step, reduce_retracing=True, autograph=False)
         self._run = tf.function(self._steps, jit_compile=True, autograph=False)
+        self._compiles = None  # not yet known
 
     def start(self, num_steps, steps_per_call, steps_per_epoch):
         """Gets ready for a `fit`.
@@ -63,22 +65,33 @@ class BlockFunction:
 
     def __call__(self, iterator):
         if not self._ahead:
-            batches = self._take(iterator)
-            self._ahead = math.ceil(len(batches) / self.steps_per_call)
-            for shape, group in itertools.groupby(batches, _shape):
-                self._train(shape, list(group))
+            self._ahead = math.ceil(self._advance(iterator) / self.steps_per_call)
             logs = self.model.report.result()
             self._logs = {name: float(value) for name, value in logs.items()}
         self._ahead -= 1
         return self._logs
 
-    def _take(self, iterator):
+    def _advance(self, iterator):
+        """Trains on the batches of this call at least; says on how many."""
+        count = 0
+        while count < self.steps_per_call:
+            batches = self._take(iterator, self.num_steps - count)
+            if not batches:
+                break
+            for shape, group in itertools.groupby(batches, _shape):
+                self._train(shape, list(group))
+            count += len(batches)
+        if not count:
+            raise StopIteration
+        return count
+
+    def _take(self, iterator, limit):
         """The batches of the next block, which ends with the epoch."""
         first = next(iterator, None)
         if first is None:
             self._taken = 0
-            raise StopIteration
-        count = steps_at_once(_prepared(first), self.num_steps)
+            return []
+        count = min(limit, steps_at_once(_prepared(first), self.num_steps))
         if self.steps_per_epoch:
             count = min(count, self.steps_per_epoch - self._taken)
             self._taken = (self._taken + count) % self.steps_per_epoch
@@ -88,12 +101,11 @@ class BlockFunction:
     def _train(self, shape, batches):
         if self.shape is None or len(batches) > 1:
             self.shape = shape
-        if shape != self.shape:
+        if shape != self.shape or not self._try_to_compile(batches):
             for batch in batches:
                 self._run_alone(batch)
             return
-        length = steps_at_once(batches[0], self.num_steps)  # one, so as to compile once
-        padded = batches + batches[-1:] * (length - len(batches))
+        padded = self._padded(batches)
         if self._try(padded, tf.constant(0), tf.constant(len(batches))):
             self.model.skipped.update_state(tf.constant(True))
             return
@@ -101,6 +113,23 @@ class BlockFunction:
             finite = self._try(padded, i, i + 1)
             self.model.skipped.update_state(tf.constant(finite))
             self.model.skipped.check()
+
+    def _try_to_compile(self, batches):
+        """Whether XLA knows all operations of a step, where it was not insisted on."""
+        if self._compiles is None:
+            nothing = tf.constant(0)
+            try:
+                self._run(self._padded(batches), nothing, nothing)
+                self._compiles = True
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+                if self.insists:
+                    raise
+                self._compiles = False
+        return self._compiles
+
+    def _padded(self, batches):
+        length = steps_at_once(batches[0], self.num_steps)  # one, so as to compile once
+        return batches + batches[-1:] * (length - len(batches))
 
     def _try(self, batches, start, stop):
         """Takes those steps unless one is not finite; says whether."""
@@ -120,7 +149,9 @@ class BlockFunction:
             return i + 1, finite & self.model.update(batch)
 
         finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
-        return finite & all_finite(self.model.state())
+        if remembers(self.model.optimizer):
+            finite &= all_finite(self.model.optimizer.variables)
+        return finite
 
 
 def is_faster(model):

@@ -195,7 +195,8 @@ class Fitting:
             super().make_train_function(force)
             return
         if force or not isinstance(self.train_function, blocks.BlockFunction):
-            self.train_function = blocks.BlockFunction(self)
+            insists = self._asked["jit_compile"] is True
+            self.train_function = blocks.BlockFunction(self, insists)
         num_steps, steps_per_epoch = self._block
         self.train_function.start(num_steps, self.steps_per_execution, steps_per_epoch)
 

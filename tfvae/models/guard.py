@@ -8,7 +8,12 @@ import tensorflow as tf
 # Optimizers square gradients: from here on a float32 square is infinite.
 LIMIT = 2.0**64
 # Those that keep sums of the squares, in which a bad gradient shows for good.
-SQUARING = (keras.optimizers.Adam, keras.optimizers.Adagrad, keras.optimizers.RMSprop)
+SQUARING = (
+    keras.optimizers.Adam,
+    keras.optimizers.AdamW,
+    keras.optimizers.Adagrad,
+    keras.optimizers.RMSprop,
+)
 # What optimizers do to gradients before that.
 CHANGING = ("clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_steps")
 # Bad batches in a row that stop training.
@@ -114,5 +119,6 @@ def all_finite(tensors):
 
 def remembers(optimizer):
     """Whether what is wrong with a gradient stays in an optimizer's variables."""
-    taken_as_they_are = all(getattr(optimizer, name) is None for name in CHANGING)
-    return isinstance(optimizer, SQUARING) and taken_as_they_are
+    if type(optimizer) not in SQUARING:  # a subclass may do as it likes
+        return False
+    return all(getattr(optimizer, name) is None for name in CHANGING)
