@@ -262,6 +262,8 @@ PRESETS = {
         build=functools.partial(_mlp, functools.partial(_warmed, FullCovarianceVAE)),
         model=_LARGE | _WARM,
         training=_LONG | {"epochs": 300},  # as long as the VAE's 400
+        score="with --data binarized_mnist: test log p(x) -85.59 nats, by `tfvae "
+        "evaluate --samples 1000`",
     ),
     "iwae_mnist": Preset(
         "Importance-weighted autoencoder with five draws",
@@ -269,6 +271,8 @@ PRESETS = {
         build=functools.partial(_mlp, _warmed_iwae),
         model=_LARGE | _WARM | {"num_samples": 5},
         training=_LONG | {"epochs": 200},  # as long as the VAE's 400
+        score="with --data binarized_mnist: test log p(x) -86.60 nats, by `tfvae "
+        "evaluate --samples 1000`",
     ),
     "vae_binarized_mnist": Preset(
         "VAE on MNIST as binarized once and for all by Larochelle",
