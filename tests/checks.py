@@ -20,6 +20,51 @@ def decoder(shape=SHAPE, params_size=1):
 POSTERIORS = {
     "MeanField": lambda: tfvae.posteriors.MeanField(encoder(), 3),
     "FullCovariance": lambda: tfvae.posteriors.FullCovariance(encoder(), 3),
+    "IAF": lambda: tfvae.posteriors.IAF(encoder(), 3, hidden_units=[16, 16]),
+    "IAF-affine": lambda: tfvae.posteriors.IAF(
+        encoder(), 3, 1, hidden_units=[], transform="affine", context_dim=4
+    ),
+    "PlanarFlow": lambda: tfvae.posteriors.PlanarFlow(encoder(), 3, num_flows=3),
+    "Auxiliary": lambda: tfvae.posteriors.Auxiliary(
+        encoder(), 3, 2, hidden_units=[16], context_dim=8
+    ),
+    "FlowPosterior": lambda: tfvae.posteriors.FlowPosterior(
+        encoder(),
+        3,
+        tfvae.flows.Coupling(3, 2, hidden_units=[8], transform="spline", context_dim=4),
+    ),
+}
+GAUSSIAN = ["MeanField", "FullCovariance"]
+
+FLOWS = {
+    "Autoregressive": lambda **kwargs: tfvae.flows.Autoregressive(
+        3, 3, hidden_units=[16, 16], context_dim=4, **kwargs
+    ),
+    "Autoregressive-affine": lambda **kwargs: tfvae.flows.Autoregressive(
+        3, hidden_units=[16], transform="affine", **kwargs
+    ),
+    "Autoregressive-spline": lambda **kwargs: tfvae.flows.Autoregressive(
+        3, hidden_units=[16], transform="spline", activation="tanh", **kwargs
+    ),
+    "Coupling": lambda **kwargs: tfvae.flows.Coupling(
+        3, hidden_units=[16], context_dim=4, **kwargs
+    ),
+    "Coupling-spline": lambda **kwargs: tfvae.flows.Coupling(
+        3, 2, hidden_units=[], transform="spline", **kwargs
+    ),
+    "Planar": lambda **kwargs: tfvae.flows.Planar(3, 4, **kwargs),
+    "Radial": lambda **kwargs: tfvae.flows.Radial(3, 4, **kwargs),
+    "Inverse": lambda **kwargs: tfvae.flows.Inverse(
+        tfvae.flows.Autoregressive(3, hidden_units=[16], context_dim=4, **kwargs),
+        **kwargs,
+    ),
+}
+
+LAYERS = {
+    "GatedDense": lambda: tfvae.layers.GatedDense(4),
+    "MaskedDense": lambda: tfvae.layers.MaskedDense([1, 2, 3], [1, 2, 2, 3]),
+    "MaskedMLP": lambda: tfvae.layers.MaskedMLP(3, 2, [8], order="random", seed=1),
+    "ContextMLP": lambda: tfvae.layers.ContextMLP(2, [8]),
 }
 
 LIKELIHOODS = {
@@ -44,7 +89,13 @@ OBJECTIVES = {
     ),
 }
 
-PRIORS = {"StandardNormal": lambda: tfvae.priors.StandardNormal(3)}
+PRIORS = {
+    "StandardNormal": lambda: tfvae.priors.StandardNormal(3),
+    "FlowPrior": lambda: tfvae.priors.FlowPrior(3),
+    "FlowPrior-Planar": lambda: tfvae.priors.FlowPrior(
+        3, tfvae.flows.Inverse(tfvae.flows.Planar(3, 2))
+    ),
+}
 
 MODELS = {
     "VAE": lambda: tfvae.VAE(encoder(), decoder(), latent_dim=3),
@@ -52,6 +103,23 @@ MODELS = {
     "IWAE": lambda: tfvae.IWAE(encoder(), decoder(), latent_dim=3, num_samples=4),
     "FullCovarianceVAE": lambda: tfvae.FullCovarianceVAE(
         encoder(), tfvae.likelihoods.Normal(decoder(), "learned"), latent_dim=3
+    ),
+    "IAFVAE": lambda: tfvae.IAFVAE(
+        encoder(), decoder(), latent_dim=3, hidden_units=[16]
+    ),
+    "PlanarFlowVAE": lambda: tfvae.PlanarFlowVAE(
+        encoder(), decoder(), latent_dim=3, num_flows=2
+    ),
+    "AuxiliaryVAE": lambda: tfvae.AuxiliaryVAE(
+        encoder(), decoder(), latent_dim=3, hidden_units=[16], context_dim=8
+    ),
+    "VAE-FlowPrior": lambda: tfvae.VAE(
+        encoder(),
+        decoder(),
+        latent_dim=3,
+        prior=tfvae.priors.FlowPrior(
+            3, tfvae.flows.Inverse(tfvae.flows.Autoregressive(3, hidden_units=[8]))
+        ),
     ),
     "VAE-conv": lambda: tfvae.VAE(
         tfvae.networks.conv_encoder(SHAPE, [4, 4], 16),

@@ -3,6 +3,7 @@ import pytest
 from tests import checks
 
 PARTS = checks.POSTERIORS | checks.LIKELIHOODS | checks.OBJECTIVES | checks.PRIORS
+PARTS |= checks.FLOWS | checks.LAYERS
 
 
 @pytest.mark.parametrize("name", [*PARTS, *checks.MODELS])

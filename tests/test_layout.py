@@ -10,7 +10,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tfvae"
 # Imports point to the left: a module may import those of earlier ranks and its own.
 RANKS = [
     {"checks", "config", "seeds", "layers", "networks"},
-    {"conditional", "datasets"},
+    {"conditional", "datasets", "flows"},
     {"posteriors", "priors", "likelihoods", "data"},
     {"objectives", "metrics", "export", "plots", "callbacks"},
     {"models"},

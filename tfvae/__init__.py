@@ -6,6 +6,7 @@ from tfvae import (
     callbacks,
     data,
     export,
+    flows,
     layers,
     likelihoods,
     metrics,
@@ -16,16 +17,28 @@ from tfvae import (
     priors,
 )
 from tfvae.loading import load
-from tfvae.models import IWAE, VAE, BetaVAE, FullCovarianceVAE
+from tfvae.models import (
+    IAFVAE,
+    IWAE,
+    VAE,
+    AuxiliaryVAE,
+    BetaVAE,
+    FullCovarianceVAE,
+    PlanarFlowVAE,
+)
 
 __all__ = [
+    "IAFVAE",
     "IWAE",
     "VAE",
+    "AuxiliaryVAE",
     "BetaVAE",
     "FullCovarianceVAE",
+    "PlanarFlowVAE",
     "callbacks",
     "data",
     "export",
+    "flows",
     "layers",
     "likelihoods",
     "load",

@@ -1,5 +1,7 @@
 """Layers that networks are made of, where Keras has none."""
 
+from tfvae.layers.context import ContextMLP
 from tfvae.layers.gated import GatedDense
+from tfvae.layers.masked import MaskedDense, MaskedMLP
 
-__all__ = ["GatedDense"]
+__all__ = ["ContextMLP", "GatedDense", "MaskedDense", "MaskedMLP"]

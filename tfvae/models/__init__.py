@@ -1,15 +1,25 @@
 """Named models: thin choices of parts over two bases."""
 
 from tfvae.models.base import GenerativeModel
-from tfvae.models.named import IWAE, BetaVAE, FullCovarianceVAE
+from tfvae.models.named import (
+    IAFVAE,
+    IWAE,
+    AuxiliaryVAE,
+    BetaVAE,
+    FullCovarianceVAE,
+    PlanarFlowVAE,
+)
 from tfvae.models.signatures import Signature
 from tfvae.models.vae import VAE
 
 __all__ = [
+    "IAFVAE",
     "IWAE",
     "VAE",
+    "AuxiliaryVAE",
     "BetaVAE",
     "FullCovarianceVAE",
     "GenerativeModel",
+    "PlanarFlowVAE",
     "Signature",
 ]

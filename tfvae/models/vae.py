@@ -22,7 +22,7 @@ class VAE(GenerativeModel):
     """Variational autoencoder: `p(x) = integral of p(x | z) p(z) dz`, and `q(z | x)`.
 
     Trained by maximising the objective, a bound on `log p(x)` in nats per example.
-    `model(x)` and `predict` give the mean of `p(x | z)` at the mean of `q(z | x)`.
+    `model(x)` and `predict` give the mean of `p(x | z)` at the center of `q(z | x)`.
 
     Args:
         posterior: A `Posterior`, or an encoder network, taken as
@@ -100,7 +100,7 @@ class VAE(GenerativeModel):
         self.built = True
 
     def call(self, x, training=False):
-        z = self.posterior(x, training=training).mean()
+        z = self.posterior.center(x, training=training)
         return self.likelihood(z, training=training).mean()
 
     @property
@@ -138,16 +138,15 @@ class VAE(GenerativeModel):
             `LogDensities` in nats.
         """
         q, p_z = self.posterior(x, training=training), self.prior()
-        noise = seeds.normal(
-            seed, [num_samples, keras.ops.shape(x)[0], self.latent_dim]
-        )
+        batch_size, noise_dim = keras.ops.shape(x)[0], self.posterior.noise_dim
+        noise = seeds.normal(seed, [num_samples, batch_size, noise_dim])
         z, log_q = self.posterior.from_noise(q, noise)
         log_likelihood = self.likelihood.log_prob(x, z, training=training)
         kl = exact_kl(q, p_z)
         return LogDensities(log_likelihood, p_z.log_prob(z), log_q, kl, self.latent_dim)
 
     def encode(self, x):
-        """Mean of `q(z | x)`, `[batch, latent]`.
+        """Center of `q(z | x)`, of a Gaussian its mean, `[batch, latent]`.
 
         Args:
             x: Data `[batch, *event_shape]`, or a data set of it.
@@ -220,7 +219,7 @@ class VAE(GenerativeModel):
         seed = tf.TensorSpec([None, 2], tf.int32, name="seed")
         return {
             "serving_default": Signature(lambda x: {"x": self.call(x)}, (x,)),
-            "encode": Signature(lambda x: {"z": self.posterior(x).mean()}, (x,)),
+            "encode": Signature(lambda x: {"z": self.posterior.center(x)}, (x,)),
             "decode": Signature(lambda z: {"x": self.likelihood(z).mean()}, (z,)),
             "sample": Signature(self._sample_rows, (seed,)),
             "elbo": Signature(self._elbo_rows, (x, seed)),

@@ -1,6 +1,16 @@
 """Approximate posteriors `q(z | x)`: layers from data to distributions of z."""
 
+from tfvae.posteriors.auxiliary import Auxiliary
 from tfvae.posteriors.base import Posterior
+from tfvae.posteriors.flow import IAF, FlowPosterior, PlanarFlow
 from tfvae.posteriors.gaussian import FullCovariance, MeanField
 
-__all__ = ["FullCovariance", "MeanField", "Posterior"]
+__all__ = [
+    "Auxiliary",
+    "FlowPosterior",
+    "FullCovariance",
+    "IAF",
+    "MeanField",
+    "PlanarFlow",
+    "Posterior",
+]

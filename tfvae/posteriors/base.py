@@ -1,10 +1,13 @@
 """What every approximate posterior shares: an encoder, a head, a latent size."""
 
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
 from tfvae.conditional import ConditionalDistribution
+
+tfd = tfp.distributions
 
 
 class Posterior(ConditionalDistribution):
@@ -23,15 +26,20 @@ class Posterior(ConditionalDistribution):
     def __init__(self, encoder, latent_dim, **kwargs):
         super().__init__(encoder, **kwargs)
         self.latent_dim = checks.integer(latent_dim=latent_dim)
-        self.head = keras.layers.Dense(self.params_size, dtype="float32", name="head")
+        self.head = None  # its size is a subclass's matter, and known in `build`
 
     @property
     def encoder(self):
         """The network from x to features."""
         return self.network
 
+    @property
+    def noise_dim(self):
+        """Numbers that `from_noise` takes for one z."""
+        return self.latent_dim
+
     def build(self, input_shape):
-        if self.head.built:
+        if self.head is not None:
             return
         super().build(input_shape)
         features = self._output_shape
@@ -41,31 +49,51 @@ class Posterior(ConditionalDistribution):
                 f"an encoder with output {list(features)}. "
                 "End it with keras.layers.Flatten()."
             )
+        self.head = keras.layers.Dense(self.params_size, dtype="float32", name="head")
         self.head.build(features)
 
     def from_noise(self, q, noise):
         """Draws z as a function of noise, and their density: `z = f(noise; x)`.
 
-        For the Gaussians of TFP; override it for another `q`.
+        For Gaussians of TFP, and Gaussians mapped by a bijector, whose
+        `log q(z | x)` is the density of the Gaussian minus the log-determinant of the
+        map; override it for another `q`.
 
         Args:
             q: The distribution, as a call gives it, with batch shape `[batch]`.
-            noise: Standard normal numbers `[samples, batch, latent]`.
+            noise: Standard normal numbers `[samples, batch, noise_dim]`.
 
         Returns:
-            z, of the shape of the noise, and `log q(z | x)` in nats,
+            z, `[samples, batch, latent]`, and `log q(z | x)` in nats,
             `[samples, batch]`.
 
         Raises:
             NotImplementedError: Where `q` is another distribution.
         """
-        if not isinstance(q, tfp.distributions.MultivariateNormalLinearOperator):
+        if isinstance(q, tfd.MultivariateNormalLinearOperator):
+            start, log_prob = noise, q.distribution.log_prob(noise)
+        elif hasattr(q, "bijector"):  # TFP has two classes of them, one of them private
+            start, log_prob = self.from_noise(q.distribution, noise)
+        else:
             raise NotImplementedError(
                 f"`{type(self).__name__}.from_noise` must be overridden for a "
                 f"distribution that is no Gaussian. Received: {type(q).__name__}."
             )
-        stretch = q.bijector.forward_log_det_jacobian(noise, event_ndims=1)
-        return q.bijector.forward(noise), q.distribution.log_prob(noise) - stretch
+        z = q.bijector.forward(start)
+        return z, log_prob - q.bijector.forward_log_det_jacobian(start, event_ndims=1)
+
+    def center(self, x, training=False):
+        """The z that noise of 0 gives: of a Gaussian its mean.
+
+        Args:
+            x: Data `[batch, *event_shape]`.
+            training: Passed on to the encoder.
+
+        Returns:
+            A tensor `[batch, latent]`.
+        """
+        noise = tf.zeros([1, keras.ops.shape(x)[0], self.noise_dim])
+        return self.from_noise(self(x, training=training), noise)[0][0]
 
     def _network_params(self, inputs, training):
         return self.head(super()._network_params(inputs, training))

@@ -12,6 +12,12 @@ tfd = tfp.distributions
 MIN_SCALE = 1e-4
 
 
+def mean_field(params):
+    """`N(loc, diag(scale**2))` of parameters `[..., 2 * latent]`."""
+    loc, raw_scale = tf.split(params, 2, axis=-1)
+    return tfd.MultivariateNormalDiag(loc, tf.nn.softplus(raw_scale) + MIN_SCALE)
+
+
 @register
 class MeanField(Posterior):
     """Factorized Gaussian: `q(z | x) = N(z; loc(x), diag(scale(x)**2))`.
@@ -38,8 +44,7 @@ class MeanField(Posterior):
 
     def distribution(self, params):
         """`MultivariateNormalDiag` of `params`, `[..., 2 * latent]`."""
-        loc, raw_scale = tf.split(params, 2, axis=-1)
-        return tfd.MultivariateNormalDiag(loc, tf.nn.softplus(raw_scale) + MIN_SCALE)
+        return mean_field(params)
 
 
 @register

@@ -1,0 +1,210 @@
+"""Planar and radial flows, which change z along one vector a step."""
+
+import abc
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae import checks
+from tfvae.config import register
+from tfvae.flows.base import Flow
+
+tfb = tfp.bijectors
+
+# How far from singular each step stays.
+MARGIN = 1e-3
+
+
+class _RankOne(Flow):
+    """Abstract: steps whose parameters are the context itself.
+
+    Args:
+        latent_dim: Size of z.
+        num_flows: Number of steps.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    """
+
+    def __init__(self, latent_dim, num_flows=10, **kwargs):
+        checks.integer(latent_dim=latent_dim)
+        context_dim = checks.integer(num_flows=num_flows) * self.step_size(latent_dim)
+        super().__init__(latent_dim, context_dim=context_dim, **kwargs)
+        self.num_flows = num_flows
+
+    def bijector(self, context):
+        """See `Flow`."""
+        steps = tf.split(context, self.num_flows, axis=-1)
+        return tfb.Chain([self.step(params) for params in steps[::-1]])
+
+    @staticmethod
+    @abc.abstractmethod
+    def step_size(latent_dim):
+        """Number of parameters of a step."""
+
+    @abc.abstractmethod
+    def step(self, params):
+        """The bijector of parameters `[..., step_size]`."""
+
+
+@register
+class Planar(_RankOne):
+    """Planar flow: `z <- z + u tanh(w . z + b)`, T times.
+
+    The context holds w, u and b of each step, so an encoder that gives it amortises
+    them. Of u the part along w is changed so that `w . u > -1`, which makes the step
+    invertible; `log det = log(1 + (1 - tanh(w . z + b)**2) w . u)`. The inverse solves
+    one equation in one unknown a step.
+
+    Args:
+        latent_dim: Size of z.
+        num_flows: Number of steps T.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Call arguments:
+        context: `[..., num_flows * (2 * latent + 1)]`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where one is below 1.
+
+    Example:
+        >>> flow = tfvae.flows.Planar(latent_dim=3, num_flows=2)
+        >>> flow(tf.zeros([5, flow.context_dim])).forward(tf.zeros([5, 3])).shape
+        TensorShape([5, 3])
+
+    References:
+        Rezende and Mohamed, Variational Inference with Normalizing Flows, 2015,
+        https://arxiv.org/abs/1505.05770
+    """
+
+    @staticmethod
+    def step_size(latent_dim):
+        """w, u and b."""
+        return 2 * latent_dim + 1
+
+    def step(self, params):
+        """See `Flow`."""
+        w, u, b = tf.split(params, [self.latent_dim, self.latent_dim, 1], axis=-1)
+        along = _dot(w, u)
+        # m(w . u) of appendix A.1, moved so that u = 0 is the identity.
+        allowed = _above_minus_one(along)
+        u += (allowed - along) * w / (_dot(w, w) + 1e-12)
+        return _PlanarStep(w, u, b, allowed)
+
+
+@register
+class Radial(_RankOne):
+    """Radial flow: `z <- z + beta (z - c) / (alpha + |z - c|)`, T times.
+
+    The context holds the center c, alpha and beta of each step; `alpha > 0` and
+    `beta > -alpha` make it invertible. With `h = 1 / (alpha + r)`,
+    `log det = (d - 1) log(1 + beta h) + log(1 + beta h - beta h**2 r)`. The inverse
+    solves a quadratic equation a step.
+
+    Args:
+        latent_dim: Size of z, d.
+        num_flows: Number of steps T.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Call arguments:
+        context: `[..., num_flows * (latent + 2)]`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where one is below 1.
+
+    Example:
+        >>> flow = tfvae.flows.Radial(latent_dim=3, num_flows=2)
+        >>> flow(tf.zeros([5, flow.context_dim])).forward(tf.zeros([5, 3])).shape
+        TensorShape([5, 3])
+
+    References:
+        Rezende and Mohamed, Variational Inference with Normalizing Flows, 2015,
+        https://arxiv.org/abs/1505.05770
+    """
+
+    @staticmethod
+    def step_size(latent_dim):
+        """c, alpha and beta."""
+        return latent_dim + 2
+
+    def step(self, params):
+        """See `Flow`."""
+        center, alpha, beta = tf.split(params, [self.latent_dim, 1, 1], axis=-1)
+        alpha = tf.nn.softplus(alpha) + MARGIN
+        return _RadialStep(center, alpha, alpha * _above_minus_one(beta))
+
+
+class _Step(tfb.Bijector):
+    """Abstract: a bijector of vectors with parameters that are tensors."""
+
+    def __init__(self, *params):
+        super().__init__(
+            forward_min_event_ndims=1,
+            dtype=params[0].dtype,
+            parameters={"params": params},
+        )
+        self._params = params
+
+    def _forward(self, z):
+        return self._value(z)[0]
+
+    def _forward_log_det_jacobian(self, z):
+        return self._value(z)[1]
+
+
+class _PlanarStep(_Step):
+    def _value(self, z):
+        w, u, b, along = self._params
+        h = tf.tanh(_dot(w, z) + b)
+        return z + u * h, tf.math.log1p((1 - h**2) * along)[..., 0]
+
+    def _inverse(self, z):
+        """From `w . z' = t + (w . u) tanh(t + b)`, which rises in t = w . z."""
+        w, u, b, along = self._params
+        target = _dot(w, z)
+        reach = tf.abs(along) + 1
+        t = tfp.math.find_root_chandrupatla(
+            lambda t: t + along * tf.tanh(t + b) - target,
+            target - reach,
+            target + reach,
+            position_tolerance=0.0,
+            value_tolerance=0.0,
+            max_iterations=100,
+        ).estimated_root
+        return z - u * tf.tanh(t + b)
+
+
+class _RadialStep(_Step):
+    def _value(self, z):
+        center, alpha, beta = self._params
+        offset = z - center
+        r = _norm(offset)
+        stretch = beta / (alpha + r)
+        log_det = (z.shape[-1] - 1) * tf.math.log1p(stretch) + tf.math.log1p(
+            stretch * alpha / (alpha + r)
+        )
+        return z + stretch * offset, log_det[..., 0]
+
+    def _inverse(self, z):
+        """From `|z' - c| = r (1 + beta / (alpha + r))`, quadratic in r = |z - c|."""
+        center, alpha, beta = self._params
+        offset = z - center
+        target = _norm(offset)
+        half = (target - alpha - beta) / 2
+        r = half + tf.sqrt(half**2 + alpha * target)
+        return center + offset / (1 + beta / (alpha + r))
+
+
+def _dot(a, b):
+    return tf.reduce_sum(a * b, axis=-1, keepdims=True)
+
+
+def _norm(a):
+    return tf.sqrt(_dot(a, a) + 1e-30)  # the root of 0 has no finite gradient
+
+
+def _above_minus_one(raw):
+    """A softplus moved to rise from -1, and through the origin."""
+    start = math.log(math.expm1(1 - MARGIN))
+    return MARGIN - 1 + tf.nn.softplus(raw + start)
