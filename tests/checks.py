@@ -61,10 +61,14 @@ FLOWS = {
 }
 
 LAYERS = {
-    "GatedDense": lambda: tfvae.layers.GatedDense(4),
-    "MaskedDense": lambda: tfvae.layers.MaskedDense([1, 2, 3], [1, 2, 2, 3]),
-    "MaskedMLP": lambda: tfvae.layers.MaskedMLP(3, 2, [8], order="random", seed=1),
-    "ContextMLP": lambda: tfvae.layers.ContextMLP(2, [8]),
+    "GatedDense": lambda **kwargs: tfvae.layers.GatedDense(4, **kwargs),
+    "MaskedDense": lambda **kwargs: tfvae.layers.MaskedDense(
+        [1, 2, 3], [1, 2, 2, 3], **kwargs
+    ),
+    "MaskedMLP": lambda **kwargs: tfvae.layers.MaskedMLP(
+        3, 2, [8, 7], order="random", seed=1, direct=True, **kwargs
+    ),
+    "ContextMLP": lambda **kwargs: tfvae.layers.ContextMLP(2, [8, 7], **kwargs),
 }
 
 LIKELIHOODS = {

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.checks import LAYERS
 from tfvae import layers
 from tfvae.networks import mlp_decoder, mlp_encoder
-
-LAYERS = {"GatedDense": lambda **kwargs: layers.GatedDense(4, **kwargs)}
 
 
 @pytest.fixture
@@ -60,6 +59,145 @@ def test_mlps_are_gated_on_request():
     assert decoder(tf.zeros([2, 3])).shape == (2, 8, 8, 1)
     kinds = [type(layer) for layer in [*encoder.layers, *decoder.layers]]
     assert kinds.count(layers.GatedDense) == 3
+
+
+def jacobian(function, x):
+    """`[batch, *outputs, inputs]`, row by row."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = function(x)
+    return tape.batch_jacobian(y, x, experimental_use_pfor=False).numpy()
+
+
+def random_weights(layer, seed=0):
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
+
+
+ORDERS = {
+    "natural": lambda dim: "natural",
+    "reversed": lambda dim: "reversed",
+    "random": lambda dim: "random",
+    "given": lambda dim: [*range(dim // 2, dim), *range(dim // 2)],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("hidden_units", [[], [16], [16, 9], [12, 9, 10]])
+@pytest.mark.parametrize("dim", [1, 2, 7])
+def test_parameters_depend_on_all_earlier_dimensions_and_no_others(
+    dim, hidden_units, direct, order
+):
+    network = layers.MaskedMLP(
+        dim,
+        params_size=3,
+        hidden_units=hidden_units,
+        order=ORDERS[order](dim),
+        activation="tanh",
+        context_dim=2,
+        direct=direct,
+        seed=3,
+        dtype="float64",
+    )
+    network.build()
+    random_weights(network)
+    x, context = (
+        tf.random.stateless_normal([2, n], [n, 0], dtype=tf.float64) for n in (dim, 2)
+    )
+    seen = jacobian(lambda x: network(x, context), x) != 0  # [batch, dim, params, dim]
+    place = {
+        "natural": np.arange(dim),
+        "reversed": np.arange(dim)[::-1],
+        "random": np.random.default_rng(3).permutation(dim).argsort(),
+        "given": np.argsort(ORDERS["given"](dim)),
+    }[order]
+    earlier = place[:, None] > place[None, :]
+    np.testing.assert_array_equal(seen, np.broadcast_to(earlier[:, None], seen.shape))
+    assert (jacobian(lambda context: network(x, context), context) != 0).all()
+
+
+def test_degrees_of_hidden_units_lie_between_one_and_one_less_than_the_dimensions():
+    for sampled in (False, True):
+        network = layers.MaskedMLP(7, 1, [50, 40], sampled=sampled)
+        *hidden, last = network._masked
+        for layer in hidden:
+            assert set(layer.out_degrees[0]) == set(range(1, 7))
+        # The first output sees nothing, and each unit something.
+        assert last.masks[0].any(0).tolist() == [False] + [True] * 6
+        assert all(layer.masks[0].any(0).all() for layer in hidden)
+
+
+def test_sampled_masks_differ_and_each_is_autoregressive():
+    network = layers.MaskedMLP(
+        4, 1, [30, 30], order="random", sampled=True, num_masks=3, activation="tanh"
+    )
+    network.build()
+    random_weights(network)
+    x = tf.random.stateless_normal([1, 4], [0, 0])
+    seen = [
+        jacobian(lambda x, i=i: network(x, mask_index=tf.constant(i)), x)[0, :, 0] != 0
+        for i in range(3)
+    ]
+    orders = [tuple(s.sum(axis=-1)) for s in seen]  # how many each dimension sees
+    assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
+    assert len(set(orders)) == 3
+
+
+def test_masks_hold_in_training_whatever_the_weights_become():
+    layer = layers.MaskedDense([1, 2], [1, 2], strict=True)
+    model = keras.Sequential([keras.Input((2,)), layer])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(np.ones([8, 2]), np.ones([8, 2]), epochs=3, verbose=0)
+    random_weights(layer)
+    kernel = layer.get_weights()[0]
+    x = np.array([[2.0, 3.0]])
+    np.testing.assert_allclose(
+        layer(x)[0], [0, 2 * kernel[0, 1]] + layer.get_weights()[1], rtol=1e-6
+    )
+
+
+def test_one_context_serves_many_samples(x):
+    context = np.random.default_rng(1).normal(size=[5, 2]).astype("float32")
+    many = np.stack([x, 2 * x])
+    for layer in (layers.ContextMLP(4), layers.MaskedMLP(3, 2, [8], context_dim=2)):
+        both = layer(tf.constant(many), tf.constant(context))
+        np.testing.assert_allclose(both[1], layer(2 * x, context), atol=1e-6)
+
+
+def test_a_network_without_context_takes_none(x):
+    layer = layers.ContextMLP(4, [8])
+    without = layer(x)
+    assert without.shape == (5, 4)
+    assert len(layer.weights) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"dim": 0}, ValueError, "Received: dim=0"),
+        ({"dim": 2.5}, TypeError, "Received: dim=2.5"),
+        ({"params_size": 0}, ValueError, "Received: params_size=0"),
+        ({"hidden_units": [0]}, ValueError, "Received: hidden_units=0"),
+        ({"order": "natral"}, ValueError, "Did you mean 'natural'"),
+        ({"order": [0, 0, 1]}, ValueError, r"permutation of range\(3\)"),
+        ({"order": [1, 2, 3]}, ValueError, r"permutation of range\(3\)"),
+        ({"num_masks": 0}, ValueError, "Received: num_masks=0"),
+        ({"context_dim": -1}, ValueError, "Received: context_dim=-1"),
+    ],
+)
+def test_masked_networks_check_their_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        layers.MaskedMLP(**{"dim": 3, **arguments})
+
+
+def test_masked_layers_check_degrees_and_width(x):
+    with pytest.raises(TypeError, match="`in_degrees` must be a list of integers"):
+        layers.MaskedDense([1.5], [1])
+    with pytest.raises(ValueError, match="degrees for 1 masks"):
+        layers.MaskedDense([1], [[1], [2]])
+    with pytest.raises(ValueError, match="`x` must be of width 2"):
+        layers.MaskedDense([1, 2], [1])(x)
 
 
 @pytest.mark.parametrize("units", [0, -1])

@@ -60,7 +60,7 @@ def test_every_model_trains_reports_and_reloads(name, tmp_path):
 @pytest.mark.parametrize(("jit_compile", "steps"), [(True, 3), (False, 1), (False, 3)])
 def test_the_bound_rises_whatever_the_execution(jit_compile, steps):
     model = compiled(jit_compile=jit_compile, steps_per_execution=steps)
-    history = fit(model, epochs=12, validation_data=images())  # 64 rows: a part batch
+    history = fit(model, epochs=40, validation_data=images())  # 64 rows: a part batch
     assert history["elbo"][-1] > history["elbo"][0] + 1
     assert history["val_elbo"][-1] > history["val_elbo"][0] + 1
 
@@ -255,8 +255,9 @@ def test_methods_have_their_shapes_and_split_large_requests(name):
         k: shape for k, (_, shape) in shapes.items()
     }
     np.testing.assert_allclose(model.reconstruct(x), model(x), atol=1e-6)
-    np.testing.assert_array_equal(
-        model.sample(600, seed=1)[:5], model.sample(5, seed=1)
+    # Products of other numbers of rows may be rounded otherwise.
+    np.testing.assert_allclose(
+        model.sample(600, seed=1)[:5], model.sample(5, seed=1), atol=1e-6
     )
     np.testing.assert_allclose(model.elbo(x, 1)[:5], model.elbo(x[:5], 1), rtol=1e-5)
 

@@ -133,19 +133,19 @@ def test_a_full_covariance_is_an_affine_iaf_with_one_linear_step():
     np.testing.assert_allclose(ours[1], theirs[1], atol=1e-4)
 
 
-def two_modes():
-    """q(a | x) = N(0, 1) and z = 2 tanh(20 a) + 0.1 eps, for every x."""
+def two_modes(slope=20.0, scale=0.1):
+    """q(a | x) = N(0, 1) and z = 2 tanh(slope a) + scale eps, for every x."""
     posterior = tfvae.posteriors.Auxiliary(
         encoder(), 1, 1, hidden_units=[1], context_dim=1
     )
     posterior.build((None, 8, 8, 1))
     kernel, _ = posterior.head.get_weights()
-    unit, small = gaussian_scales(1.0), gaussian_scales(0.1)
+    unit, small = gaussian_scales(1.0), gaussian_scales(scale)
     posterior.head.set_weights([0 * kernel, np.array([0, unit, 0])])
     network = posterior.forward_network
     network.activation = tf.tanh
     # First layer, output layer, and what the context adds to the first.
-    weights = [[[20.0]], [0.0], [[2.0, 0.0]], [0.0, small], [[0.0]]]
+    weights = [[[slope]], [0.0], [[2.0, 0.0]], [0.0, small], [[0.0]]]
     network.set_weights([np.array(w) for w in weights])
     return posterior
 
@@ -164,21 +164,18 @@ def test_auxiliary_variables_make_a_marginal_of_two_modes():
 
 
 def test_the_density_of_a_draw_with_auxiliaries_is_on_average_above_the_marginal():
-    posterior = two_modes()
-    q = posterior(images(1))
-    z, log_q = posterior.from_noise(q, noise_for(posterior, 20_000, 1))
+    posterior, num_samples = two_modes(slope=1.0, scale=1.0), 2000
+    noise = noise_for(posterior, num_samples, 1)
+    z, log_q = posterior.from_noise(posterior(images(1)), noise)
     # The marginal by quadrature over a.
-    a, step = np.linspace(-6, 6, 4001, retstep=True)
-    loc = 2 * np.tanh(20 * a)
-    grid = scipy.stats.norm.logpdf(z[:500, 0].numpy(), loc, 0.1)
-    log_marginal = scipy.special.logsumexp(
-        grid + scipy.stats.norm.logpdf(a) + np.log(step), axis=1
-    )
-    gap = log_q[:500, 0].numpy() - log_marginal
-    assert gap.mean() > 5 * gap.std() / 500**0.5
-    # exp(-log_q) weighs draws as the marginal does: the mean of r / q is 1.
-    weight = np.exp(log_marginal - log_q[:500, 0].numpy())
-    assert abs(weight.mean() - 1) < 5 * weight.std() / 500**0.5
+    a, step = np.linspace(-6, 6, 401, retstep=True)
+    joint = scipy.stats.norm.logpdf(z[:, 0].numpy(), 2 * np.tanh(a), 1.0)
+    joint += scipy.stats.norm.logpdf(a) + np.log(step)
+    gap = log_q[:, 0].numpy() - scipy.special.logsumexp(joint, axis=1)
+    assert gap.mean() > 5 * gap.std() / num_samples**0.5
+    # Of importance weights with the marginal on top the mean is 1.
+    weight = np.exp(-gap)
+    assert abs(weight.mean() - 1) < 5 * weight.std() / num_samples**0.5
 
 
 def test_the_density_of_auxiliary_variables_is_refused():

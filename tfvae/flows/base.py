@@ -3,6 +3,7 @@
 import abc
 
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
@@ -98,15 +99,18 @@ class Inverse(Flow):
 
 
 def once(function):
-    """A function of a tensor, computed once for it: TFP asks for it again and again.
+    """A function of a tensor, computed once for it in a graph.
 
-    A bijector's value and its log-determinant are computed apart, and each would run
-    the network, forwards and in the gradient.
+    TFP asks for a bijector's value and log-determinant apart, and each would run the
+    network, forwards and in the gradient. Outside of graphs nothing is kept: a later
+    gradient tape would not see what was computed before it.
     """
     last = (None, None)
 
     def remembered(z, **kwargs):
         nonlocal last
+        if tf.executing_eagerly():
+            return function(z)
         if last[0] is not z:
             last = (z, function(z))
         return last[1]
