@@ -32,7 +32,9 @@ def assert_close(ours, theirs):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["VAE", "IWAE"])
+@pytest.mark.parametrize(
+    "name", ["VAE", "IWAE", "IAFVAE", "PlanarFlowVAE", "AuxiliaryVAE", "VAE-FlowPrior"]
+)
 def test_blocks_train_as_single_steps_do_outside_of_xla(name):
     options = {"validation_data": images(20, seed=1)}
     ours = trained(name, **options)

@@ -15,18 +15,30 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 import tfvae
 from tests import session_loader
-from tests.checks import MODELS, SHAPE, decoder, encoder
+from tests.checks import MODELS, POSTERIORS, SHAPE, decoder, encoder
 from tfvae.export import archive, saved_model, to_saved_model, to_tflite
 from tfvae.models.signatures import Signature
 
+EXPORTED_AS_THEY_ARE = [
+    "VAE",
+    "IWAE",
+    "VAE-own-networks",
+    "IAFVAE",
+    "PlanarFlowVAE",
+    "AuxiliaryVAE",
+    "VAE-FlowPrior",
+]
 EXPORTED = {
-    **{name: MODELS[name] for name in ("VAE", "IWAE", "VAE-own-networks")},
+    **{name: MODELS[name] for name in EXPORTED_AS_THEY_ARE},
     "BetaVAE-conv-ContinuousBernoulli": lambda: tfvae.BetaVAE(
         tfvae.networks.conv_encoder(SHAPE, [4], 16),
         tfvae.likelihoods.ContinuousBernoulli(
             tfvae.networks.conv_decoder(SHAPE, [4], 16)
         ),
         latent_dim=3,
+    ),
+    "VAE-spline-posterior": lambda: tfvae.VAE(
+        POSTERIORS["FlowPosterior"](), decoder(), latent_dim=3
     ),
     "FullCovarianceVAE-Normal-predicted": lambda: tfvae.FullCovarianceVAE(
         encoder(),

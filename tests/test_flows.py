@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from tests.checks import FLOWS, gradients
 from tfvae import flows
+from tfvae.flows import spline
 from tfvae.flows.transforms import TRANSFORMS
 
 tfd, tfb = tfp.distributions, tfp.bijectors
@@ -131,6 +132,24 @@ def test_transforms_are_finite_and_rise_for_any_parameters(name):
         assert np.isfinite(value).all()
         assert np.isfinite(gradient).all()
         assert np.diff(value[0], axis=-1).min() > -1e-5  # float32 at values up to 8
+
+
+def test_the_spline_is_that_of_tfp():
+    params = np.random.default_rng(0).normal(size=[5, 1, 3 * spline.NUM_BINS - 1])
+    ours = spline.Spline(tf.constant(params))
+    theirs = tfb.RationalQuadraticSpline(
+        ours._widths, ours._heights, ours._slopes[..., 1:-1], range_min=-spline.LIMIT
+    )
+    z = tf.broadcast_to(tf.linspace(-8.0, 8.0, 97), [5, 97])
+    z = tf.cast(z, tf.float64)
+    for name in ("forward", "inverse"):
+        np.testing.assert_allclose(
+            getattr(ours, name)(z), getattr(theirs, name)(z), atol=1e-10
+        )
+        log_det = f"{name}_log_det_jacobian"
+        np.testing.assert_allclose(
+            getattr(ours, log_det)(z, 0), getattr(theirs, log_det)(z, 0), atol=1e-10
+        )
 
 
 def test_gates_stay_in_their_bounds():

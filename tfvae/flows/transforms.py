@@ -1,10 +1,11 @@
 """Maps of one number with parameters from a network, of which flows are made."""
 
-import math
 import typing
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfvae.flows.spline import NUM_BINS, Spline
 
 tfb = tfp.bijectors
 
@@ -14,8 +15,6 @@ MIN_GATE = 1e-3
 GATE_START = 2.0
 # Of an affine map; what ten steps multiply stays within a float32.
 MAX_LOG_SCALE = 5.0
-# Pieces of a spline, and the interval [-6, 6] outside of which it is the identity.
-NUM_BINS, LIMIT = 8, 6.0
 
 
 class Transform(typing.NamedTuple):
@@ -45,29 +44,8 @@ def affine(params):
     return tfb.Shift(shift)(tfb.Scale(log_scale=log_scale))
 
 
-def spline(params):
-    """Monotone rational-quadratic spline of 8 pieces; Durkan et al. 2019."""
-    widths, heights, slopes = tf.split(params, [NUM_BINS, NUM_BINS, -1], axis=-1)
-    return tfb.RationalQuadraticSpline(
-        _pieces(widths), _pieces(heights), _slopes(slopes), range_min=-LIMIT
-    )
-
-
-def _pieces(raw):
-    """Lengths that sum to the interval, none below a hundredth of it."""
-    least = 0.01
-    shares = least + (1 - least * NUM_BINS) * tf.nn.softmax(raw, axis=-1)
-    return 2 * LIMIT * shares
-
-
-def _slopes(raw):
-    """Slopes in (0.01, ...), 1 for 0."""
-    least = 0.01
-    return least + tf.nn.softplus(raw + math.log(math.expm1(1 - least)))
-
-
 TRANSFORMS = {
     "gated": Transform(2, gated),
     "affine": Transform(2, affine),
-    "spline": Transform(3 * NUM_BINS - 1, spline),
+    "spline": Transform(3 * NUM_BINS - 1, Spline),
 }

@@ -1,0 +1,92 @@
+"""The monotone rational-quadratic spline, of operators that TFLite has too."""
+
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfb = tfp.bijectors
+
+# Pieces, and the interval [-6, 6] outside of which the spline is the identity.
+NUM_BINS, LIMIT = 8, 6.0
+# Least width and height as a share of the interval, and least slope.
+LEAST = 0.01
+
+
+class Spline(tfb.Bijector):
+    """Monotone rational-quadratic spline through given knots, outside the identity.
+
+    Between two knots, with t in [0, 1] the place between them and s the mean slope,
+    `y = y_k + h (s t**2 + d_k t (1 - t)) / (s + (d_k + d_(k+1) - 2 s) t (1 - t))`.
+    TFP's own finds the piece by an operator that TFLite lacks.
+
+    Args:
+        params: `[..., 3 * NUM_BINS - 1]`, unbounded, near the identity at 0: widths,
+            heights, inner slopes.
+
+    References:
+        Durkan et al., Neural Spline Flows, 2019, https://arxiv.org/abs/1906.04032
+    """
+
+    def __init__(self, params):
+        super().__init__(
+            forward_min_event_ndims=0, dtype=params.dtype, parameters={"params": params}
+        )
+        widths, heights, slopes = tf.split(params, [NUM_BINS, NUM_BINS, -1], axis=-1)
+        self._widths, self._x = _pieces(widths)
+        self._heights, self._y = _pieces(heights)
+        ones = tf.ones_like(slopes[..., :1])
+        self._slopes = tf.concat([ones, _slopes(slopes), ones], axis=-1)
+
+    def _forward(self, x):
+        t, y, height, s, d, curve = self._piece(x, self._x, self._widths)
+        share = (s * t**2 + d * t * (1 - t)) / (s + curve * t * (1 - t))
+        return tf.where(_inside(x), y + height * share, x)
+
+    def _forward_log_det_jacobian(self, x):
+        t, _, _, s, d, curve = self._piece(x, self._x, self._widths)
+        top = (curve + 2 * s - d) * t**2 + 2 * s * t * (1 - t) + d * (1 - t) ** 2
+        slope = s**2 * top / (s + curve * t * (1 - t)) ** 2
+        return tf.where(_inside(x), tf.math.log(slope), tf.zeros_like(slope))
+
+    def _inverse(self, y):
+        share, x, width, s, d, curve = self._piece(y, self._y, self._heights, True)
+        a = s - d + share * curve
+        b = d - share * curve
+        t = 2 * s * share / (b + tf.sqrt(b**2 + 4 * a * s * share))
+        return tf.where(_inside(y), x + width * t, y)
+
+    def _piece(self, at, knots, lengths, inverse=False):
+        """Where `at` lies in its piece, and the numbers of that piece."""
+        at = tf.clip_by_value(at, -LIMIT, LIMIT)
+        begun = tf.cast(at[..., None] >= knots[..., 1:-1], at.dtype)
+        ends = tf.ones_like(begun[..., :1])
+        # 1 for the last piece that has begun, 0 for the others.
+        chosen = tf.concat([ends, begun], -1) - tf.concat([begun, 0 * ends], -1)
+
+        def pick(numbers):
+            return tf.reduce_sum(chosen * numbers, axis=-1)
+
+        place = (at - pick(knots[..., :-1])) / pick(lengths)
+        other, other_lengths = self._y, self._heights
+        if inverse:
+            other, other_lengths = self._x, self._widths
+        s, d = pick(self._heights / self._widths), pick(self._slopes[..., :-1])
+        curve = d + pick(self._slopes[..., 1:]) - 2 * s
+        return place, pick(other[..., :-1]), pick(other_lengths), s, d, curve
+
+
+def _inside(z):
+    return tf.abs(z) < LIMIT
+
+
+def _pieces(raw):
+    """Lengths that sum to the interval, and the knots between them."""
+    shares = LEAST + (1 - LEAST * NUM_BINS) * tf.nn.softmax(raw, axis=-1)
+    lengths = 2 * LIMIT * shares
+    knots = tf.cumsum(lengths, axis=-1) - LIMIT
+    return lengths, tf.concat([tf.zeros_like(knots[..., :1]) - LIMIT, knots], axis=-1)
+
+
+def _slopes(raw):
+    return LEAST + tf.nn.softplus(raw + math.log(math.expm1(1 - LEAST)))
