@@ -14,8 +14,9 @@ RANKS = [
     {"posteriors", "priors", "likelihoods", "data"},
     {"objectives", "metrics", "export", "plots", "callbacks"},
     {"models"},
-    {"loading", "presets"},
+    {"loading", "presets", "recipes"},
     {"runs"},
+    {"reports"},
     {"cli"},
 ]
 

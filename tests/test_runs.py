@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tfvae
-from tfvae import presets, runs
+from tfvae import presets, reports, runs
 
 TINY = ["hidden_units=[16]", "latent_dim=2", "batch_size=100"]
 
@@ -241,8 +241,8 @@ def test_flat_data_with_one_latent_are_trained_and_pictured(tmp_path):
         "vae_mnist", [*TINY, "latent_dim=1"], str(tmp_path / "x.npz")
     )
     run = trained(tmp_path / "run", config, 1).run
-    assert [path.name for path in runs.draw(run)] == ["kl_per_dimension.png"]
-    figures = runs.evaluate(run, 3)
+    assert [path.name for path in reports.draw(run)] == ["kl_per_dimension.png"]
+    figures = reports.evaluate(run, 3)
     assert figures == json.loads((run.path / "metrics.json").read_text())
     assert 0.9 < figures["bits_per_dim"] < 1.5  # coin flips: one bit each
     with open(run.path / "history.csv", newline="") as file:

@@ -20,7 +20,7 @@ import rich.text
 import typer
 
 import tfvae
-from tfvae import checks, presets, runs
+from tfvae import checks, presets, reports, runs
 
 app = typer.Typer(
     add_completion=False,
@@ -118,7 +118,8 @@ def train(
         training = runs.start(folder, config, force)
     _fit(training)
     _report(training.run, samples)
-    _paths([training.run.model_file, *runs.draw(training.run), *_export(training.run)])
+    run = training.run
+    _paths([run.model_file, *reports.draw(run), *_export(run)])
 
 
 @app.command()
@@ -137,7 +138,7 @@ def sample(
     ] = None,
 ):
     """Draw samples of a run as a picture."""
-    _paths([runs.sample(_trained(run), num, seed, out or run / "samples.png")])
+    _paths([reports.sample(_trained(run), num, seed, out or run / "samples.png")])
 
 
 @app.command()
@@ -262,7 +263,7 @@ def _fit(training):
 
 
 def _report(run, num_samples):
-    figures = runs.evaluate(run, num_samples)
+    figures = reports.evaluate(run, num_samples)
     value = rich.table.Column("value", justify="right", no_wrap=True)
     table = rich.table.Table("figure", value, "unit")
     for row in _rows(figures):
@@ -281,7 +282,9 @@ def _rows(figures):
         yield f"{name}, test", f"{figures[f'test_{name.lower()}']:.2f}", "nats"
     if "bits_per_dim" in figures:
         yield "-log p(x) per pixel", f"{figures['bits_per_dim']:.4f}", "bits"
-    yield "information z has on x", f"{figures['mutual_information']:.2f}", "nats"
+    if "mutual_information" in figures:
+        information = f"{figures['mutual_information']:.2f}"
+        yield "information z has on x", information, "nats"
     yield "active units", str(figures["active_units"]), f"of {figures['latent_dim']}"
 
 

@@ -1,47 +1,18 @@
-"""Presets: data, model and training settings that go together, by name."""
+"""Presets by name: looked up, changed, read back, and built."""
 
-import dataclasses
-import functools
 import json
 import pathlib
-import typing
 
 import keras
 
-from tfvae import checks, data, likelihoods, networks, objectives
+from tfvae import checks, data
 from tfvae.data import builders
-from tfvae.models import IWAE, VAE, BetaVAE, FullCovarianceVAE
+from tfvae.recipes import PRESETS
 
 DEFAULT = "vae_digits"
 # Parts of a configuration that hold settings.
 PARTS = ("data", "model", "training")
 _PATHS = ("source", "data_dir", "manual_dir")
-
-
-@dataclasses.dataclass(frozen=True)
-class Preset:
-    """A named choice of everything that a training run needs.
-
-    Attributes:
-        summary: What it is, in a line.
-        data: Arguments of `tfvae.data.load`.
-        build: Function from the shape of x and the model's settings to a model.
-        model: Settings of the model; of them `warm_up` is the share of the epochs in
-            which the weight of the KL rises from 0.
-        training: `epochs`, `batch_size`, `learning_rate`, `decay` (the share of it that
-            is left at the end), `weight_decay` (of AdamW), `patience` (epochs without a
-            better `val_elbo` before training stops) and `seed`.
-        labels: Whether the data set has labels, for the picture of the latent space.
-        score: The test figures it reached, with the command that gave them.
-    """
-
-    summary: str
-    data: dict
-    build: typing.Callable
-    model: dict
-    training: dict
-    labels: bool = True
-    score: str = ""
 
 
 def get(name):
@@ -159,148 +130,3 @@ def _absolute(key, text):
 def _is_name(text):
     path = pathlib.Path(text).expanduser()
     return text == "digits" or not path.exists() or builders.is_registered(text)
-
-
-def _warmed(model, *networks, warm_up, **options):
-    objective = objectives.ELBO(_beta(warm_up))
-    return model(*networks, objective=objective, **options)
-
-
-def _warmed_iwae(*networks, warm_up, **options):
-    return IWAE(*networks, beta=_beta(warm_up), **options)
-
-
-def _beta(num_steps):
-    return objectives.warm_up(num_steps) if num_steps else 1.0
-
-
-def _mlp(make, event_shape, *, latent_dim, hidden_units, activation, **options):
-    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
-    decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
-    return make(encoder, decoder, latent_dim=latent_dim, **options)
-
-
-def _conv(make, event_shape, *, latent_dim, filters, units, **options):
-    encoder = networks.conv_encoder(event_shape, filters, units)
-    decoder = networks.conv_decoder(event_shape, filters[::-1], units)
-    return make(encoder, decoder, latent_dim=latent_dim, **options)
-
-
-def _gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
-    params_size = 2 if scale == "predicted" else 1
-    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
-    decoder = networks.mlp_decoder(
-        event_shape, hidden_units[::-1], activation, params_size
-    )
-    likelihood = likelihoods.Normal(
-        decoder, scale, loc_activation="sigmoid", min_scale=0.01
-    )
-    return VAE(encoder, likelihood, latent_dim=latent_dim)
-
-
-_DIGITS = {"source": "digits", "binarize": None}
-_MNIST = {"source": "mnist", "binarize": "dynamic"}
-_SMALL = {
-    "latent_dim": 8,
-    "hidden_units": [256, 128],
-    "activation": "relu",
-    "scale": "learned",
-}
-_LARGE = {"latent_dim": 50, "hidden_units": [300, 300], "activation": "glu"}
-_WARM = {"warm_up": 0.25}
-_QUICK = {
-    "epochs": 150,
-    "batch_size": 64,
-    "learning_rate": 2e-3,
-    "decay": 1.0,
-    "weight_decay": 0.0,
-    "patience": 30,
-    "seed": 0,
-}
-_LONG = {
-    "epochs": 400,
-    "batch_size": 100,
-    "learning_rate": 1e-3,
-    "decay": 0.01,
-    "weight_decay": 0.1,
-    "patience": 100,
-    "seed": 0,
-}
-
-PRESETS = {
-    "vae_digits": Preset(
-        "VAE on scikit-learn's 8 x 8 digits, embedded: under a minute",
-        data=_DIGITS,
-        build=_gaussian_mlp,
-        model=_SMALL,
-        training=_QUICK,
-    ),
-    "vae_2d_digits": Preset(
-        "VAE with two latents on the digits, for pictures of the whole latent space",
-        data=_DIGITS,
-        build=_gaussian_mlp,
-        model=_SMALL | {"latent_dim": 2},
-        training=_QUICK,
-    ),
-    "vae_mnist": Preset(
-        "VAE of the VAE paper's kind on dynamically binarized MNIST",
-        data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_warmed, VAE)),
-        model=_LARGE | _WARM,
-        training=_LONG,
-    ),
-    "beta_vae_mnist": Preset(
-        "beta-VAE: a heavier KL, fewer and cleaner latents",
-        data=_MNIST,
-        build=functools.partial(_mlp, BetaVAE),
-        model=_LARGE | {"latent_dim": 10, "beta": 4.0},
-        training=_LONG,
-    ),
-    "full_covariance_vae_mnist": Preset(
-        "VAE whose posterior is a Gaussian of full covariance",
-        data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_warmed, FullCovarianceVAE)),
-        model=_LARGE | _WARM,
-        training=_LONG | {"epochs": 300},  # as long as the VAE's 400
-        score="with --data binarized_mnist: test log p(x) -85.59 nats, by `tfvae "
-        "evaluate --samples 1000`",
-    ),
-    "iwae_mnist": Preset(
-        "Importance-weighted autoencoder with five draws",
-        data=_MNIST,
-        build=functools.partial(_mlp, _warmed_iwae),
-        model=_LARGE | _WARM | {"num_samples": 5},
-        training=_LONG | {"epochs": 200},  # as long as the VAE's 400
-        score="with --data binarized_mnist: test log p(x) -86.60 nats, by `tfvae "
-        "evaluate --samples 1000`",
-    ),
-    "vae_binarized_mnist": Preset(
-        "VAE on MNIST as binarized once and for all by Larochelle",
-        data={"source": "binarized_mnist", "binarize": None},
-        build=functools.partial(_mlp, functools.partial(_warmed, VAE)),
-        model=_LARGE | _WARM,
-        training=_LONG,
-        labels=False,
-        score="test log p(x) -86.85 nats, by `tfvae evaluate --samples 1000`",
-    ),
-    "conv_vae_fashion_mnist": Preset(
-        "Convolutional VAE on Fashion-MNIST",
-        data={"source": "fashion_mnist", "binarize": "dynamic"},
-        build=functools.partial(_conv, VAE),
-        model={"latent_dim": 16, "filters": [32, 64], "units": 256},
-        training=_LONG | {"epochs": 20},
-    ),
-    "vae_frey_face": Preset(
-        "VAE with the paper's Gaussian decoder on the Frey Face video",
-        data={"source": "frey_face", "binarize": None},
-        build=_gaussian_mlp,
-        model={
-            "latent_dim": 10,
-            "hidden_units": [200],
-            "activation": "tanh",
-            "scale": "predicted",
-        },
-        training=_LONG | {"epochs": 1000, "weight_decay": 0.0},
-        labels=False,  # they are frame numbers
-    ),
-}

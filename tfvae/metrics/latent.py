@@ -8,18 +8,20 @@ from tfvae import checks, seeds
 
 tfd = tfp.distributions
 
-# Examples at once.
-ROWS = 500
+# Examples at once, and draws of z for each where moments have no closed form.
+ROWS, DRAWS = 500, 200
 
 
 def kl_per_dimension(model, x):
     """Mean over examples of `KL(q(z_d | x) || p(z_d))` for each latent d, in nats.
 
     For a factorized posterior they sum to the model's KL; for another Gaussian these
-    are the divergences of its marginals.
+    are the divergences of its marginals. For what is no Gaussian they are those of the
+    Gaussians with the moments of 200 draws, with a standard normal prior at most the
+    divergences of the marginals.
 
     Args:
-        model: A model with a Gaussian posterior and a standard normal prior.
+        model: A latent-variable model.
         x: Data `[batch, *event_shape]`, or a data set of it.
 
     Returns:
@@ -39,13 +41,17 @@ def kl_per_dimension(model, x):
         (2,)
     """
     loc, scale = _moments(model, x)
-    p_z = model.prior()
-    kl = tfd.kl_divergence(tfd.Normal(loc, scale), tfd.Normal(p_z.mean(), p_z.stddev()))
-    return np.mean(kl, axis=0)
+    noise = seeds.normal(seeds.rows(0, 1)[0], [10_000, model.latent_dim])
+    prior = _moments_of(model.prior(), lambda: model.prior.from_noise(noise))
+    return np.mean(
+        tfd.kl_divergence(tfd.Normal(loc, scale), tfd.Normal(*prior)), axis=0
+    )
 
 
 def active_units(model, x, threshold=0.01):
     """Number of latents d with `Var_x(E[z_d | x]) > threshold`.
+
+    For a posterior that is no Gaussian, `E[z_d | x]` is the mean of 200 draws.
 
     Args:
         model: A latent-variable model.
@@ -73,7 +79,7 @@ def active_units(model, x, threshold=0.01):
         https://arxiv.org/abs/1509.00519
     """
     threshold = checks.number(minimum=0, threshold=threshold)
-    return int((np.var(model.encode(x), axis=0) > threshold).sum())
+    return int((np.var(_moments(model, x)[0], axis=0) > threshold).sum())
 
 
 def mutual_information(model, x, seed=0):
@@ -85,7 +91,8 @@ def mutual_information(model, x, seed=0):
     other.
 
     Args:
-        model: A latent-variable model.
+        model: A model with a Gaussian posterior: the density of each z is asked for as
+            many times as there are examples.
         x: Data `[batch, *event_shape]`, or a data set of it.
         seed: int, `keras.random.SeedGenerator` or None.
 
@@ -94,7 +101,7 @@ def mutual_information(model, x, seed=0):
 
     Raises:
         TypeError: Where x holds no real numbers.
-        ValueError: Where x does not fit the model.
+        ValueError: Where x does not fit the model, or its posterior is no Gaussian.
 
     Example:
         >>> model = tfvae.VAE(
@@ -111,6 +118,8 @@ def mutual_information(model, x, seed=0):
     """
     params = tf.concat([_params(model, part) for part in _parts(model, x)], axis=0)
     q = model.posterior.distribution(params)
+    if not is_gaussian(q):
+        checks.fail("a model with a Gaussian posterior", model=model)
     z, log_q = q.experimental_sample_and_log_prob(seed=seeds.rows(seed, 1)[0])
     rows = max(1, 4_000_000 // (len(params) * model.latent_dim))
     pairs = [
@@ -131,7 +140,28 @@ def _params(model, x):
 
 
 def _moments(model, x):
-    q = [
-        model.posterior.distribution(_params(model, part)) for part in _parts(model, x)
-    ]
-    return tf.concat([d.mean() for d in q], 0), tf.concat([d.stddev() for d in q], 0)
+    """Mean and standard deviation of `q(z | x)`, both `[batch, latent]`."""
+    parts = []
+    for i, part in enumerate(_parts(model, x)):
+        q = model.posterior.distribution(_params(model, part))
+        shape = [DRAWS, len(part), model.posterior.noise_dim]
+
+        def draw(q=q, seed=(0, i), shape=shape):
+            noise = seeds.normal(tf.constant(seed), shape)
+            return model.posterior.from_noise(q, noise)[0]
+
+        parts.append(_moments_of(q, draw))
+    return tuple(tf.concat(column, axis=0) for column in zip(*parts, strict=True))
+
+
+def _moments_of(distribution, draw):
+    """Mean and standard deviation, of draws where there is no closed form."""
+    if is_gaussian(distribution):
+        return distribution.mean(), distribution.stddev()
+    z = draw()
+    return tf.reduce_mean(z, axis=0), tf.math.reduce_std(z, axis=0)
+
+
+def is_gaussian(distribution):
+    """Whether moments and densities have a closed form."""
+    return isinstance(distribution, tfd.MultivariateNormalLinearOperator)

@@ -1,0 +1,83 @@
+"""What a run is worth: figures, pictures and samples of its best model."""
+
+import json
+import time
+
+import numpy as np
+
+from tfvae import likelihoods, metrics, plots, presets
+from tfvae.loading import load
+from tfvae.metrics.latent import is_gaussian
+from tfvae.runs import whole
+
+
+def evaluate(run, num_samples=1000):
+    """Figures of the best model on the whole test split, written to `metrics.json`.
+
+    Returns:
+        A dict of numbers in nats per example, unless the name says otherwise.
+    """
+    begin, model = time.monotonic(), load(run.model_file)
+    x = np.concatenate(list(presets.datasets(run.config).test))
+    terms = model.evaluate(x, batch_size=500, return_dict=True, verbose=0)
+    log_p = metrics.log_marginal(model, x, num_samples)
+    figures = {
+        **{f"test_{name}": value for name, value in terms.items()},
+        "test_log_marginal": float(log_p.mean()),
+        "test_log_marginal_standard_error": float(log_p.std() / len(x) ** 0.5),
+        "importance_samples": num_samples,
+        "active_units": metrics.active_units(model, x),
+        "latent_dim": model.latent_dim,
+        "test_examples": len(x),
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+    if is_gaussian(model.posterior(x[:1])):
+        some = x[_some(x, 5000)]
+        figures["mutual_information"] = metrics.mutual_information(model, some)
+    if isinstance(model.likelihood, likelihoods.Bernoulli):  # a density has no bits
+        bits = metrics.bits_per_dim(log_p.mean(), model.event_shape)
+        figures["bits_per_dim"] = float(bits)
+    run.write("metrics.json", json.dumps(figures, indent=2))
+    return figures
+
+
+def draw(run):
+    """Writes those pictures of the best model that its data allow; returns paths."""
+    model, (x, labels) = load(run.model_file), _test_examples(run.config)
+    kl = metrics.kl_per_dimension(model, x)
+    figures = {"kl_per_dimension": plots.kl_per_dimension(kl)}
+    if model.latent_dim > 1:
+        figures["latent"] = plots.latent_scatter(model, x, labels)
+    if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
+        figures |= _image_figures(model, x)
+    return [whole(run.path / f"{k}.png", v.savefig) for k, v in figures.items()]
+
+
+def sample(run, num_samples, seed, path):
+    """Draws samples of the best model as a picture; returns its path."""
+    figure = plots.samples(load(run.model_file), num_samples, seed=seed)
+    return whole(path, figure.savefig)
+
+
+def _image_figures(model, x):
+    manifold = {"manifold": plots.manifold(model)} if model.latent_dim == 2 else {}
+    return manifold | {
+        "samples": plots.samples(model, 64),
+        "reconstructions": plots.reconstructions(model, x[:10]),
+        "interpolations": plots.interpolations(model, x[:5], x[-5:]),
+        "traversals": plots.traversals(model),
+    }
+
+
+def _test_examples(config):
+    """Examples of the test split in random order, with labels or None."""
+    batches = list(presets.datasets(config, config["labels"]).test)
+    x, *labels = zip(*batches, strict=True) if config["labels"] else [batches]
+    x, *labels = (np.concatenate(column) for column in (x, *labels))
+    some = _some(x, 2000)
+    return x[some], labels[0][some] if labels else None
+
+
+def _some(x, limit):
+    """Indices of at most so many rows, at random: data may be sorted by class."""
+    return np.random.default_rng(0).permutation(len(x))[:limit]
