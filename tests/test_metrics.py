@@ -12,7 +12,7 @@ from tfvae import metrics
 NOISE = 0.5
 
 
-def linear_gaussian(posterior_class, units=4, latent_dim=2):
+def linear_gaussian(posterior_class, units=4, latent_dim=2, fit_encoder=True):
     """Probabilistic PCA as a VAE, and its exact log-density and posterior.
 
     `x = W z + b + noise`, so that `x ~ N(b, W W^T + noise^2 I)` and the posterior is
@@ -31,7 +31,8 @@ def linear_gaussian(posterior_class, units=4, latent_dim=2):
     )
     covariance = np.linalg.inv(np.eye(latent_dim) + weights @ weights.T / NOISE**2)
     gain = covariance @ weights / NOISE**2
-    encoder.set_weights([gain.T, -gain @ bias])
+    if fit_encoder:
+        encoder.set_weights([gain.T, -gain @ bias])
     return model, exact, covariance
 
 
@@ -152,6 +153,148 @@ def test_a_latent_that_carries_nothing_is_inactive():
     model.posterior.head.set_weights([kernel, bias])
     assert metrics.active_units(model, x) == 1
     assert metrics.active_units(model, x, threshold=1e6) == 0
+
+
+def gap_after_training(posterior, **options):
+    """Mean of log p(x) - ELBO after training the posterior alone, and of 100 draws."""
+
+    def make(encoder, latent_dim):
+        del encoder
+        network = keras.layers.Dense(16, "relu")
+        return getattr(tfvae.posteriors, posterior)(network, latent_dim, **options)
+
+    model, exact, _ = linear_gaussian(make, fit_encoder=False)
+    model.likelihood.trainable = False
+    rate = keras.optimizers.schedules.CosineDecay(2e-2, 20 * 32)
+    model.compile(keras.optimizers.Adam(rate))
+    x = exact.rvs(4096, random_state=1).astype("float32")
+    model.fit(x, batch_size=128, epochs=20, verbose=0)
+    log_p = exact.logpdf(x).mean()
+    elbo = np.mean([model.elbo(x, seed=i) for i in range(20)])
+    return log_p - elbo, log_p - model.log_marginal(x, 100).mean()
+
+
+@pytest.mark.parametrize(
+    ("posterior", "options"),
+    [
+        ("FullCovariance", {}),
+        ("IAF", {"hidden_units": [], "transform": "affine", "num_flows": 1}),
+        ("Auxiliary", {"hidden_units": [16]}),
+        ("PlanarFlow", {"num_flows": 4}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_posteriors_that_can_reach_the_exact_log_marginal(posterior, options):
+    # An IAF of one linear step is a full covariance, where that is the same for all x.
+    gap, tighter = gap_after_training(posterior, **options)
+    # A sampled bound may be above by five standard errors of its mean.
+    assert -0.01 < tighter < 0.01
+    assert -0.01 < gap < 0.03
+
+
+def test_a_mean_field_posterior_comes_as_close_as_it_can():
+    _, _, covariance = optimal_mean_field()
+    correlation = covariance[0, 1] / np.prod(np.diag(covariance)) ** 0.5
+    known = -0.5 * np.log(1 - correlation**2)
+    gap, _ = gap_after_training("MeanField")
+    assert known - 0.01 < gap < known + 0.01
+
+
+def standard_error(differences):
+    return differences.std() / len(differences) ** 0.5
+
+
+def test_annealed_importance_sampling_reaches_the_exact_log_marginal():
+    model, exact, _ = optimal_mean_field()
+    x = exact.rvs(200, random_state=1).astype("float32")
+    error = metrics.ais_log_marginal(model, x, 200) - exact.logpdf(x)
+    assert abs(error.mean()) < max(5 * standard_error(error), 0.02)
+    assert error.std() < 0.2
+    rough = metrics.ais_log_marginal(model, x, 5, num_chains=1) - exact.logpdf(x)
+    assert rough.mean() < error.mean() - 5 * standard_error(rough)
+
+
+def test_bounds_of_annealed_importance_sampling_meet_around_the_truth():
+    model, exact, _ = optimal_mean_field()
+    gaps = []
+    for num_steps in (10, 300):
+        lower, upper = metrics.ais_bounds(model, 200, num_steps, num_chains=4)
+        x, _ = metrics.annealed._simulate(model, 200, seed=0)
+        error = 5 * standard_error(upper - lower)
+        assert (lower - exact.logpdf(x)).mean() < error
+        assert (upper - exact.logpdf(x)).mean() > -error
+        gaps.append((upper - lower).mean())
+    assert gaps[1] < 0.1 < gaps[0]
+
+
+def test_what_the_bounds_are_tried_on_is_drawn_from_the_model():
+    model, exact, covariance = optimal_mean_field()
+    x, z = metrics.annealed._simulate(model, 20_000, seed=0)
+    # Five standard errors of covariances at n = 2e4.
+    np.testing.assert_allclose(np.cov(x.T), exact.cov, atol=0.35)
+    # Given x, z varies around its mean with the covariance of the posterior.
+    rest = z - model.encode(x).numpy()
+    np.testing.assert_allclose(np.cov(rest.T), covariance, atol=0.02)
+
+
+def test_hmc_gives_the_exact_log_marginal():
+    model, exact, _ = optimal_mean_field()
+    x = exact.rvs(50, random_state=1).astype("float32")
+    # A Gaussian posterior: the fitted Gaussian differs by what 2,000 draws leave open.
+    np.testing.assert_allclose(
+        metrics.hmc_log_marginal(model, x, 2000), exact.logpdf(x), atol=0.05
+    )
+
+
+@pytest.mark.parametrize("name", ["IAFVAE", "AuxiliaryVAE", "VAE-FlowPrior"])
+def test_markov_chains_agree_with_importance_sampling(name):
+    model, x = MODELS[name](), images(20)
+    annealed = metrics.ais_log_marginal(model, x, 100, num_chains=8).mean()
+    hmc = metrics.hmc_log_marginal(model, x, 1000, num_burnin_steps=100).mean()
+    assert abs(annealed - hmc) < 0.05
+    # An untrained posterior is narrower than it should be, and its weights vary much.
+    sampled = model.log_marginal(x, 5000).mean()
+    assert annealed - 0.5 < sampled < annealed + 0.05
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: metrics.ais_log_marginal(m, images(2), 0), "num_steps=0"),
+        (
+            lambda m: metrics.ais_log_marginal(m, images(2), 5, num_chains=0),
+            "num_chains=0",
+        ),
+        (lambda m: metrics.ais_bounds(m, 0), "num_examples=0"),
+        (lambda m: metrics.hmc_log_marginal(m, images(2), 5), "num_samples=5"),
+        (lambda m: metrics.ais_log_marginal(m, 255 * images(2)), "Scale it: x / 255."),
+    ],
+)
+def test_chains_check_their_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(MODELS["VAE"]())
+
+
+def test_no_examples_have_no_log_marginals():
+    model = MODELS["VAE"]()
+    assert metrics.ais_log_marginal(model, images(0), 5).shape == (0,)
+    assert metrics.hmc_log_marginal(model, images(0), 10).shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["IAFVAE", "PlanarFlowVAE", "AuxiliaryVAE"])
+def test_what_is_no_gaussian_is_measured_by_its_draws(name):
+    model = MODELS[name]()
+    x = images(40)
+    kl = metrics.kl_per_dimension(model, x)
+    assert kl.shape == (3,)
+    assert (kl >= 0).all()
+    # At most the KL of the whole, up to what one draw and 200 draws leave open.
+    densities = model.log_densities(tf.constant(x), tf.constant([0, 1]), 500)
+    whole = tf.reduce_mean(densities.log_posterior - densities.log_prior)
+    assert kl.sum() < whole + 0.05
+    assert metrics.active_units(model, x, 0.0) == 3
+    with pytest.raises(ValueError, match="a model with a Gaussian posterior"):
+        metrics.mutual_information(model, x)
 
 
 def test_mutual_information_of_a_gaussian_channel():

@@ -47,12 +47,34 @@ def log_marginal(model, x, num_samples=1000, *, batch_size=100, seed=0):
     """
     x = model.check_inputs(x)
     num_samples = checks.integer(num_samples=num_samples)
+
+    def run(x, seed):
+        return _log_marginal(model, x, num_samples, seed)
+
+    return by_batch(run, batch_size, seed, x)
+
+
+def by_batch(function, batch_size, seed, *arrays):
+    """Calls `function(*rows, seed=...)` for batches of rows; joins what it gives.
+
+    Args:
+        function: From tensors `[rows, ...]` and an int32 `[2]` seed to `[rows]`.
+        batch_size: Rows at once.
+        seed: int, `keras.random.SeedGenerator` or None.
+        *arrays: Arrays of the same length.
+
+    Returns:
+        A float32 array.
+
+    Raises:
+        TypeError: Where `batch_size` is no integer.
+        ValueError: Where it is below 1.
+    """
     batch_size = checks.integer(batch_size=batch_size)
-    starts = range(0, len(x), batch_size)
-    batch_seeds = seeds.rows(seed, len(starts))
+    starts = range(0, len(arrays[0]), batch_size)
     parts = [
-        _log_marginal(model, tf.constant(x[start : start + batch_size]), num_samples, s)
-        for start, s in zip(starts, batch_seeds, strict=True)
+        function(*(tf.constant(a[i : i + batch_size]) for a in arrays), seed=batch_seed)
+        for i, batch_seed in zip(starts, seeds.rows(seed, len(starts)), strict=True)
     ]
     return np.concatenate([np.zeros([0], "float32"), *parts])
 
