@@ -55,6 +55,29 @@ def test_speed_of_training_and_evaluation(tmp_path):
     assert "compile and first step" in out
 
 
+def test_posteriors_side_by_side(tmp_path):
+    small = ["--data=digits", "--epochs=2", "--draws=10", "--seeds=1"]
+    two = ["--posteriors", "mean-field", "IAF, 1"]
+    run("benchmarks/posteriors.py", *small, *two, folder=tmp_path)
+    # A second run finds all rows there, and adds none.
+    run("benchmarks/posteriors.py", *small, *two, folder=tmp_path)
+    assert len((tmp_path / "posteriors.csv").read_text().splitlines()) == 3
+    out = run(
+        "benchmarks/posteriors_table.py", "--runs=posteriors.csv", folder=tmp_path
+    )
+    assert "| IAF, 1 | -" in out
+    assert (tmp_path / "posteriors.png").exists()
+    small = ["--rows=256", "--epochs=1", "--posteriors", "IAF, 2 steps"]
+    assert "IAF, 2 steps" in run("benchmarks/flow_cost.py", *small, folder=tmp_path)
+
+
+def test_flows_fitted_to_densities(tmp_path):
+    arguments = ["--steps=20", "--flows", "spline, 4"]
+    out = run("benchmarks/energies.py", *arguments, folder=tmp_path)
+    assert out.count("KL") == 4
+    assert (tmp_path / "energies.png").exists()
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda p: p.stem)
 def test_examples_are_short_and_say_what_they_show(path):
     text = path.read_text()

@@ -15,6 +15,7 @@ import tfvae
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--rows", type=int, default=12_800)
 parser.add_argument("--epochs", type=int, default=15)
+parser.add_argument("--posteriors", nargs="+", help="by default all")
 options = parser.parse_args()
 
 POSTERIORS = {
@@ -45,7 +46,8 @@ def seconds(model):
     return time.perf_counter() - begin
 
 
-models = {name: build(posterior) for name, posterior in POSTERIORS.items()}
+names = ["mean-field", *(options.posteriors or list(POSTERIORS)[1:])]
+models = {name: build(POSTERIORS[name]) for name in names}
 first = {name: seconds(model) for name, model in models.items()}
 times = {name: [] for name in models}
 for _ in range(options.epochs):
