@@ -1,10 +1,13 @@
 import doctest
 import importlib
 import math
+import pathlib
 import pkgutil
+import re
 import tempfile
 from inspect import isabstract
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,6 +28,16 @@ def test_examples_in_docstrings_run(name):
     for test in doctest.DocTestFinder().find(module, extraglobs=names):
         result = doctest.DocTestRunner(verbose=False).run(test)
         assert not result.failed, test.name
+
+
+def test_code_in_the_readme_runs():
+    text = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"tfvae": tfvae, "keras": keras}
+    run = [b for b in blocks if "data.load" not in b]  # those train, or want files
+    assert len(run) >= 3
+    for block in run:
+        exec(block, names)
 
 
 # Keras's methods, which everybody knows and the class docstring covers.

@@ -181,10 +181,29 @@ def test_too_many_bad_batches_in_a_row_stop_training():
     assert any((a != b).any() for a, b in zip(before, state(model)[:4], strict=True))
 
 
-def test_mixed_precision_trains_with_densities_in_float32():
+FLEXIBLE = ["IAFVAE", "PlanarFlowVAE", "AuxiliaryVAE", "VAE-FlowPrior"]
+
+
+@pytest.mark.parametrize("name", FLEXIBLE)
+@pytest.mark.parametrize("jit_compile", ["auto", False])
+def test_nothing_is_traced_again_after_the_first_epoch(monkeypatch, name, jit_compile):
+    model = compiled(name, jit_compile=jit_compile)
+    calls, terms = [], type(model).terms
+    monkeypatch.setattr(
+        type(model), "terms", lambda *args, **kw: calls.append(1) or terms(*args, **kw)
+    )
+    fit(model, validation_data=images())
+    traced = len(calls)
+    assert traced
+    fit(model, epochs=3, validation_data=images())
+    assert len(calls) == traced
+
+
+@pytest.mark.parametrize("name", ["VAE", *FLEXIBLE])
+def test_mixed_precision_trains_with_densities_in_float32(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
-    model = compiled()
-    history = fit(model, epochs=5)
+    model = compiled(name)
+    history = fit(model, epochs=8)
     assert history["elbo"][-1] > history["elbo"][0]
     assert model.posterior.encoder.compute_dtype == "bfloat16"
     assert model.posterior.params(tf.constant(images(2))).dtype == tf.float32
