@@ -283,8 +283,7 @@ def _rows(figures):
     if "bits_per_dim" in figures:
         yield "-log p(x) per pixel", f"{figures['bits_per_dim']:.4f}", "bits"
     if "mutual_information" in figures:
-        information = f"{figures['mutual_information']:.2f}"
-        yield "information z has on x", information, "nats"
+        yield "information on x", f"{figures['mutual_information']:.2f}", "nats"
     yield "active units", str(figures["active_units"]), f"of {figures['latent_dim']}"
 
 

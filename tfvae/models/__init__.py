@@ -1,14 +1,13 @@
 """Named models: thin choices of parts over two bases."""
 
 from tfvae.models.base import GenerativeModel
-from tfvae.models.named import (
+from tfvae.models.flexible import (
     IAFVAE,
-    IWAE,
     AuxiliaryVAE,
-    BetaVAE,
     FullCovarianceVAE,
     PlanarFlowVAE,
 )
+from tfvae.models.named import IWAE, BetaVAE
 from tfvae.models.signatures import Signature
 from tfvae.models.vae import VAE
 
