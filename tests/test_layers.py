@@ -160,7 +160,10 @@ def test_masks_hold_in_training_whatever_the_weights_become():
 def test_one_context_serves_many_samples(x):
     context = np.random.default_rng(1).normal(size=[5, 2]).astype("float32")
     many = np.stack([x, 2 * x])
-    for layer in (layers.ContextMLP(4), layers.MaskedMLP(3, 2, [8], context_dim=2)):
+    for layer in (
+        layers.ContextMLP(4, context_dim=2),
+        layers.MaskedMLP(3, 2, [8], context_dim=2),
+    ):
         both = layer(tf.constant(many), tf.constant(context))
         np.testing.assert_allclose(both[1], layer(2 * x, context), atol=1e-6)
 
@@ -179,9 +182,12 @@ def test_a_network_without_context_takes_none(x):
         ({"dim": 2.5}, TypeError, "Received: dim=2.5"),
         ({"params_size": 0}, ValueError, "Received: params_size=0"),
         ({"hidden_units": [0]}, ValueError, "Received: hidden_units=0"),
+        ({"hidden_units": 8}, TypeError, "Received: hidden_units=8"),
         ({"order": "natral"}, ValueError, "Did you mean 'natural'"),
         ({"order": [0, 0, 1]}, ValueError, r"permutation of range\(3\)"),
         ({"order": [1, 2, 3]}, ValueError, r"permutation of range\(3\)"),
+        ({"order": 3}, ValueError, r"permutation of range\(3\)"),
+        ({"order": [0, None, 1]}, ValueError, r"permutation of range\(3\)"),
         ({"num_masks": 0}, ValueError, "Received: num_masks=0"),
         ({"context_dim": -1}, ValueError, "Received: context_dim=-1"),
     ],
@@ -194,6 +200,12 @@ def test_masked_networks_check_their_arguments(arguments, error, message):
 def test_masked_layers_check_degrees_and_width(x):
     with pytest.raises(TypeError, match="`in_degrees` must be a list of integers"):
         layers.MaskedDense([1.5], [1])
+    with pytest.raises(TypeError, match="`in_degrees` must be a list of integers"):
+        layers.MaskedDense([[1], [1, 2]], [1])
+    with pytest.raises(ValueError, match="`mask_index` must be .* at most 0"):
+        layers.MaskedDense([1, 2, 3], [1])(x, mask_index=1)
+    with pytest.raises(ValueError, match=r"`x` must be of shape \[..., 2\], as `dim`"):
+        layers.MaskedMLP(2)(tf.zeros([5, 3]))
     with pytest.raises(ValueError, match="degrees for 1 masks"):
         layers.MaskedDense([1], [[1], [2]])
     with pytest.raises(ValueError, match="`x` must be of width 2"):

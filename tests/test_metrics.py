@@ -6,7 +6,7 @@ import sklearn.decomposition
 import tensorflow as tf
 
 import tfvae
-from tests.checks import MODELS, images
+from tests.checks import MODELS, decoder, encoder, images
 from tfvae import metrics
 
 NOISE = 0.5
@@ -266,6 +266,7 @@ def test_markov_chains_agree_with_importance_sampling(name):
             "num_chains=0",
         ),
         (lambda m: metrics.ais_bounds(m, 0), "num_examples=0"),
+        (lambda m: metrics.ais_bounds(m, 1, batch_size=0), "batch_size=0"),
         (lambda m: metrics.hmc_log_marginal(m, images(2), 5), "num_samples=5"),
         (lambda m: metrics.ais_log_marginal(m, 255 * images(2)), "Scale it: x / 255."),
     ],
@@ -292,9 +293,38 @@ def test_what_is_no_gaussian_is_measured_by_its_draws(name):
     densities = model.log_densities(tf.constant(x), tf.constant([0, 1]), 500)
     whole = tf.reduce_mean(densities.log_posterior - densities.log_prior)
     assert kl.sum() < whole + 0.05
-    assert metrics.active_units(model, x, 0.0) == 3
     with pytest.raises(ValueError, match="a model with a Gaussian posterior"):
         metrics.mutual_information(model, x)
+
+
+@pytest.mark.parametrize(
+    "posterior", [tfvae.posteriors.IAF, tfvae.posteriors.MeanField]
+)
+def test_latents_that_do_not_depend_on_x_are_inactive(posterior):
+    model = tfvae.VAE(posterior(encoder(), 3), decoder())
+    kernel, bias = model.posterior.head.get_weights()
+    model.posterior.head.set_weights([0 * kernel, bias])
+    # Means of 200 draws vary by a variance of 1/200, and their surplus is taken off.
+    assert metrics.active_units(model, images(200), threshold=1e-3) == 0
+    kernel[:, 3:] = 0
+    model.posterior.head.set_weights([kernel, bias])
+    assert metrics.active_units(model, images(200), threshold=1e-3) == 3
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.log_marginal,
+        metrics.ais_log_marginal,
+        metrics.hmc_log_marginal,
+        metrics.active_units,
+        metrics.kl_per_dimension,
+        metrics.mutual_information,
+    ],
+)
+def test_metrics_want_a_latent_variable_model(metric):
+    with pytest.raises(TypeError, match="`model` must be a latent-variable model"):
+        metric(encoder(), images(2))
 
 
 def test_mutual_information_of_a_gaussian_channel():

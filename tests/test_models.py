@@ -367,3 +367,14 @@ def test_a_decoder_built_for_other_latents_is_refused():
     network.build((None, 3))
     with pytest.raises(ValueError, match="`decoder` must take inputs of shape .*5"):
         tfvae.VAE(encoder(), network, latent_dim=5)
+
+
+def test_parts_that_share_a_layer_are_refused():
+    # Read back from a file, each would have a layer of its own.
+    flow = tfvae.flows.Coupling(3)
+    posterior = tfvae.posteriors.FlowPosterior(encoder(), 3, flow)
+    prior = tfvae.priors.FlowPrior(3, flow)
+    with pytest.raises(
+        ValueError, match="`prior` must be .* no layer with `posterior`"
+    ):
+        tfvae.VAE(posterior, decoder(), prior=prior)

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -191,7 +192,7 @@ def test_the_density_of_auxiliary_variables_is_refused():
     [
         ("IAF", {"latent_dim": 0}, "`latent_dim` must be .* Received: latent_dim=0"),
         ("IAF", {"latent_dim": 3, "num_flows": -1}, "Received: num_flows=-1"),
-        ("IAF", {"latent_dim": 3, "hidden_units": [0]}, "Received: hidden_units=0"),
+        ("IAF", {"latent_dim": 3, "hidden_units": [0]}, "hidden_units=0"),
         ("IAF", {"latent_dim": 3, "transform": "gate"}, "Did you mean 'gated'"),
         ("IAF", {"latent_dim": 3, "context_dim": -1}, "Received: context_dim=-1"),
         ("PlanarFlow", {"latent_dim": 3, "num_flows": 0}, "Received: num_flows=0"),
@@ -200,10 +201,21 @@ def test_the_density_of_auxiliary_variables_is_refused():
         (
             "FlowPosterior",
             {"latent_dim": 3, "flow": tfvae.flows.Planar(2)},
-            "`flow` must be a flow of 3 latents",
+            "`flow` must be a flow of 3 latents in float32",
+        ),
+        (
+            "FlowPosterior",
+            {"latent_dim": 3, "flow": tfvae.flows.Planar(3, dtype="float64")},
+            "`flow` must be a flow of 3 latents in float32",
         ),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(name, arguments, message):
     with pytest.raises(ValueError, match=message):
         getattr(tfvae.posteriors, name)(encoder(), **arguments)
+
+
+@pytest.mark.parametrize("other", [3, built("MeanField"), keras.layers.Dense])
+def test_encoders_are_networks(other):
+    with pytest.raises(TypeError, match="`encoder` must be a Keras model or layer"):
+        tfvae.posteriors.MeanField(other, 3)

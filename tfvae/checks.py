@@ -52,11 +52,37 @@ def _bounds(minimum, maximum):
 def one_of(choices, **argument):
     """Returns the one named argument if among `choices`, else names the nearest."""
     ((_, value),) = argument.items()
-    if value not in choices:
+    if value not in list(choices):  # whose members need no hash
         near = difflib.get_close_matches(str(value), map(str, choices), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else ""
         fail(f"one of {sorted(map(str, choices))}", hint=hint, **argument)
     return value
+
+
+def width(size, of, **argument):
+    """Checks that the one named tensor is `[..., size]`, or None where that is 0."""
+    ((name, value),) = argument.items()
+    shape = None if value is None else list(value.shape)
+    if (0 if shape is None else [None, *shape][-1]) != size:
+        expected = f"of shape [..., {size}]" if size else "None"
+        fail(f"{expected}, as `{of}`", **{name: shape})
+
+
+def latent_variable_model(model):
+    """Returns the model if it is one."""
+    if not hasattr(model, "log_densities"):
+        fail("a latent-variable model of tfvae", error=TypeError, model=model)
+    return model
+
+
+def apart(**parts):
+    """Refuses a layer in two parts: read back from a file it would be two layers."""
+    owner = {}
+    for name, part in parts.items():
+        for layer in part._flatten_layers():
+            other = owner.setdefault(id(layer), name)
+            if other != name:
+                fail(f"a part that shares no layer with `{other}`", **{name: part})
 
 
 def instance(kind, expected, **argument):
@@ -67,12 +93,13 @@ def instance(kind, expected, **argument):
     return value
 
 
-def integers(*, minimum=1, **argument):
-    """Returns the one named argument as a list of at least one integer."""
+def integers(*, minimum=1, empty=False, **argument):
+    """Returns the one named argument as a list of integers, which may be `empty`."""
     ((name, value),) = argument.items()
-    if not isinstance(value, (list, tuple)) or not value:
+    if not isinstance(value, (list, tuple)) or not (value or empty):
+        at_least_one = "" if empty else "one or more "
         fail(
-            f"a list of one or more integers of at least {minimum}",
+            f"a list of {at_least_one}integers of at least {minimum}",
             error=TypeError if not isinstance(value, (list, tuple)) else ValueError,
             **argument,
         )

@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from tfvae import checks, flows
 from tfvae.config import Configurable, register
+from tfvae.flows.base import check
 
 __all__ = [
     "FlowPrior",
@@ -58,9 +59,8 @@ class StandardNormal(Prior):
     """
 
     def call(self, inputs=None):
-        return tfd.MultivariateNormalDiag(
-            tf.zeros([self.latent_dim]), tf.ones([self.latent_dim])
-        )
+        zeros = tf.zeros([self.latent_dim], self.compute_dtype)
+        return tfd.MultivariateNormalDiag(zeros, zeros + 1)
 
     def from_noise(self, noise):
         """The noise itself."""
@@ -100,11 +100,11 @@ class FlowPrior(Prior):
     def __init__(self, latent_dim, flow=None, **kwargs):
         super().__init__(latent_dim, **kwargs)
         if flow is None:
-            steps = flows.Autoregressive(latent_dim, transform="affine")
-            flow = flows.Inverse(steps)
-        self.flow = checks.instance(flows.Flow, "a tfvae flow", flow=flow)
-        if flow.latent_dim != latent_dim:
-            checks.fail(f"a flow of {latent_dim} latents", flow=flow)
+            kept = {"dtype": self.dtype_policy}
+            steps = flows.Autoregressive(latent_dim, transform="affine", **kept)
+            flow = flows.Inverse(steps, **kept)
+        check(flow, latent_dim, self.compute_dtype)
+        self.flow = flow
 
     def build(self, input_shape=None):
         if self.built:
@@ -112,7 +112,9 @@ class FlowPrior(Prior):
         self.context = None
         if self.flow.context_dim:
             self.context = self.add_weight(
-                name="context", shape=[1, self.flow.context_dim]
+                name="context",
+                shape=[self.flow.context_dim],
+                initializer="random_normal",
             )
         if not self.flow.built:
             self.flow.build((None, self.flow.context_dim))

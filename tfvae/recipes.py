@@ -159,7 +159,9 @@ PRESETS = {
         "VAE whose posterior is an inverse autoregressive flow of two steps",
         data=_MNIST,
         build=functools.partial(_mlp, functools.partial(_warmed, IAFVAE)),
-        model=_LARGE | _WARM | {"num_flows": 2},
+        model=_LARGE
+        | _WARM
+        | {"num_flows": 2, "transform": "gated", "context_dim": 64},
         training=_LONG | {"epochs": 300},  # as long as the VAE's 400
     ),
     "planar_flow_vae_mnist": Preset(
@@ -173,7 +175,7 @@ PRESETS = {
         "VAE whose posterior has auxiliary latent variables",
         data=_MNIST,
         build=functools.partial(_mlp, functools.partial(_warmed, AuxiliaryVAE)),
-        model=_LARGE | _WARM | {"auxiliary_dim": 50},
+        model=_LARGE | _WARM | {"auxiliary_dim": 50, "context_dim": 128},
         training=_LONG | {"epochs": 300},  # as long as the VAE's 400
     ),
     "vae_binarized_mnist": Preset(

@@ -18,7 +18,7 @@ parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--data", nargs="+", default=["binarized_mnist", "mnist"])
 parser.add_argument("--posteriors", nargs="+")
 parser.add_argument("--seeds", type=int, default=3)
-parser.add_argument("--epochs", type=int, default=50)
+parser.add_argument("--epochs", type=int, default=30)
 parser.add_argument("--draws", type=int, default=1000)
 parser.add_argument("--data-dir")
 parser.add_argument("--manual-dir", help="folder of each data set's original files")
@@ -40,7 +40,7 @@ COLUMNS = "data posterior seed elbo log_p gap active parameters seconds_an_epoch
 
 
 def train(data, posterior, seed):
-    """The trained model, its test images and the median seconds of an epoch."""
+    """The trained model, its test images and the seconds of the fastest epoch."""
     import keras
     import numpy as np
 
@@ -83,7 +83,7 @@ def train(data, posterior, seed):
         callbacks=[best, clock],
         verbose=0,
     )
-    return model, np.concatenate(list(test)), np.median(np.diff(times or [0, 0]))
+    return model, np.concatenate(list(test)), np.min(np.diff(times or [0, 0]))
 
 
 def measure(data, posterior, seed):

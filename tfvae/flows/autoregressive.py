@@ -64,7 +64,7 @@ class Autoregressive(Flow):
     ):
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
         self.num_flows = checks.integer(num_flows=num_flows)
-        self.hidden_units = list(hidden_units)
+        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
         self.transform = checks.one_of(TRANSFORMS, transform=transform)
         self.activation = keras.activations.get(activation)
         self.networks = [self._network(i) for i in range(num_flows)]
@@ -93,7 +93,7 @@ class Autoregressive(Flow):
             order=("natural", "reversed")[i % 2],
             activation=self.activation,
             context_dim=self.context_dim,
-            # A start near the identity.
-            kernel_initializer=keras.initializers.VarianceScaling(0.01, seed=i),
+            # A start near the identity, or with gates from g = 0.88 for all.
+            kernel_initializer=keras.initializers.VarianceScaling(0.01),
             dtype=self.dtype_policy,
         )

@@ -1,15 +1,18 @@
 """What every flow shares, and a flow turned round."""
 
 import abc
+import contextlib
+import contextvars
 
 import keras
-import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
 from tfvae.config import Configurable, register
 
 tfb = tfp.bijectors
+
+_PASS = contextvars.ContextVar("pass", default=None)
 
 
 class Flow(Configurable, keras.layers.Layer, abc.ABC):
@@ -50,9 +53,7 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
         self.built = True
 
     def call(self, context=None):
-        width = 0 if context is None else context.shape[-1]
-        if width != self.context_dim:
-            checks.fail(f"of width {self.context_dim}, as `context_dim`", context=width)
+        checks.width(self.context_dim, "context_dim", context=context)
         if not self.built:
             self.build()
         return self.bijector(context)
@@ -98,21 +99,46 @@ class Inverse(Flow):
         return tfb.Invert(self.flow(context))
 
 
-def once(function):
-    """A function of a tensor, computed once for it in a graph.
+def check(flow, latent_dim, dtype):
+    """Checks a flow for a posterior or prior of this size and dtype."""
+    checks.instance(Flow, "a tfvae flow", flow=flow)
+    if (flow.latent_dim, flow.compute_dtype) != (latent_dim, dtype):
+        checks.fail(f"a flow of {latent_dim} latents in {dtype}", flow=flow)
 
-    TFP asks for a bijector's value and log-determinant apart, and each would run the
-    network, forwards and in the gradient. Outside of graphs nothing is kept: a later
-    gradient tape would not see what was computed before it.
+
+@contextlib.contextmanager
+def one_pass():
+    """Within it the networks of a flow run once for each z they are given.
+
+    TFP asks for a bijector's value and log-determinant apart, and each runs the
+    network, forwards and in the gradient. No gradient tape may start within it: it
+    would not see what was computed before.
+
+    Example:
+        >>> flow, z = tfvae.flows.Autoregressive(3)(), tf.zeros([5, 3])
+        >>> with tfvae.flows.one_pass():
+        ...     y, log_det = flow.forward(z), flow.forward_log_det_jacobian(z, 1)
+        >>> log_det.shape
+        TensorShape([5])
     """
-    last = (None, None)
+    token = _PASS.set({})
+    try:
+        yield
+    finally:
+        _PASS.reset(token)
+
+
+def once(function):
+    """A function of a tensor z, computed once for each z within `one_pass`."""
 
     def remembered(z, **kwargs):
-        nonlocal last
-        if tf.executing_eagerly():
+        known = _PASS.get()
+        if known is None:
             return function(z)
-        if last[0] is not z:
-            last = (z, function(z))
-        return last[1]
+        key = id(function), id(z)
+        if key not in known:
+            # With what it is known by, so that their ids stay their own.
+            known[key] = function(z), function, z
+        return known[key][0]
 
     return remembered

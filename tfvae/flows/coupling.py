@@ -61,15 +61,14 @@ class Coupling(Flow):
         checks.integer(minimum=2, latent_dim=latent_dim)
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
         self.num_flows = checks.integer(num_flows=num_flows)
-        self.hidden_units = [checks.integer(hidden_units=n) for n in hidden_units]
+        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
         self.transform = checks.one_of(TRANSFORMS, transform=transform)
         self.activation = keras.activations.get(activation)
         self.networks = [self._network(i) for i in range(num_flows)]
 
     def build(self, context_shape=None):
-        context_shape = (None, self.context_dim) if self.context_dim else None
         for i, network in enumerate(self.networks):
-            network.build((None, self._kept(i)), context_shape)
+            network.build((None, self._kept(i)))
         self.built = True
 
     def bijector(self, context):
@@ -93,9 +92,10 @@ class Coupling(Flow):
         return ContextMLP(
             mapped * TRANSFORMS[self.transform].params_size,
             self.hidden_units,
+            context_dim=self.context_dim,
             activation=self.activation,
             # A start near the identity.
-            kernel_initializer=keras.initializers.VarianceScaling(0.01, seed=i),
+            kernel_initializer=keras.initializers.VarianceScaling(0.01),
             dtype=self.dtype_policy,
         )
 

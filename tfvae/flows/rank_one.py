@@ -3,12 +3,13 @@
 import abc
 import math
 
+import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
 from tfvae.config import register
-from tfvae.flows.base import Flow
+from tfvae.flows.base import Flow, once
 
 tfb = tfp.bijectors
 
@@ -33,8 +34,11 @@ class _RankOne(Flow):
 
     def bijector(self, context):
         """See `Flow`."""
-        steps = tf.split(context, self.num_flows, axis=-1)
-        return tfb.Chain([self.step(params) for params in steps[::-1]])
+        outer = keras.ops.shape(context)[:-1]
+        size = self.step_size(self.latent_dim)
+        params = self.params(keras.ops.reshape(context, (*outer, self.num_flows, size)))
+        steps = zip(*(tf.unstack(p, axis=-2) for p in params), strict=True)
+        return _Steps(self, list(steps))
 
     @staticmethod
     @abc.abstractmethod
@@ -42,8 +46,18 @@ class _RankOne(Flow):
         """Number of parameters of a step."""
 
     @abc.abstractmethod
-    def step(self, params):
-        """The bijector of parameters `[..., step_size]`."""
+    def params(self, raw):
+        """The parameters of a step, of unbounded `[..., step_size]`."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def forward(z, *params):
+        """A step's value and log-determinant."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def inverse(z, *params):
+        """Where a step that ends in z starts."""
 
 
 @register
@@ -82,14 +96,39 @@ class Planar(_RankOne):
         """w, u and b."""
         return 2 * latent_dim + 1
 
-    def step(self, params):
-        """See `Flow`."""
-        w, u, b = tf.split(params, [self.latent_dim, self.latent_dim, 1], axis=-1)
+    def params(self, raw):
+        """`w, u, b, w . u`."""
+        w, u, b = tf.split(raw, [self.latent_dim, self.latent_dim, 1], axis=-1)
         along = _dot(w, u)
         # m(w . u) of appendix A.1, moved so that u = 0 is the identity.
         allowed = _above_minus_one(along)
-        u += (allowed - along) * w / (_dot(w, w) + 1e-12)
-        return _PlanarStep(w, u, b, allowed)
+        return w, u + (allowed - along) * w / (_dot(w, w) + 1e-12), b, allowed
+
+    @staticmethod
+    def forward(z, w, u, b, along):
+        """See the class."""
+        h = tf.tanh(_dot(w, z) + b)
+        return z + u * h, tf.math.log1p((1 - h**2) * along)[..., 0]
+
+    @staticmethod
+    def inverse(z, w, u, b, along):
+        """From `w . z' = t + (w . u) tanh(t + b)`, which rises in t = w . z."""
+        target = _dot(w, z)
+        reach = tf.abs(along) + 1
+        root = tfp.math.find_root_chandrupatla(
+            lambda t: t + along * tf.tanh(t + b) - target,
+            target - reach,
+            target + reach,
+            position_tolerance=0.0,
+            value_tolerance=0.0,
+            max_iterations=100,
+        ).estimated_root
+        # A step of Newton polishes the root, and its gradient is that of the root.
+        root = tf.stop_gradient(root)
+        h = tf.tanh(root + b)
+        slope = tf.stop_gradient(1 + along * (1 - h**2))
+        t = root - (root + along * h - target) / slope
+        return z - u * tf.tanh(t + b)
 
 
 @register
@@ -128,56 +167,15 @@ class Radial(_RankOne):
         """c, alpha and beta."""
         return latent_dim + 2
 
-    def step(self, params):
-        """See `Flow`."""
-        center, alpha, beta = tf.split(params, [self.latent_dim, 1, 1], axis=-1)
+    def params(self, raw):
+        """`c, alpha, beta`."""
+        center, alpha, beta = tf.split(raw, [self.latent_dim, 1, 1], axis=-1)
         alpha = tf.nn.softplus(alpha) + MARGIN
-        return _RadialStep(center, alpha, alpha * _above_minus_one(beta))
+        return center, alpha, alpha * _above_minus_one(beta)
 
-
-class _Step(tfb.Bijector):
-    """Abstract: a bijector of vectors with parameters that are tensors."""
-
-    def __init__(self, *params):
-        super().__init__(
-            forward_min_event_ndims=1,
-            dtype=params[0].dtype,
-            parameters={"params": params},
-        )
-        self._params = params
-
-    def _forward(self, z):
-        return self._value(z)[0]
-
-    def _forward_log_det_jacobian(self, z):
-        return self._value(z)[1]
-
-
-class _PlanarStep(_Step):
-    def _value(self, z):
-        w, u, b, along = self._params
-        h = tf.tanh(_dot(w, z) + b)
-        return z + u * h, tf.math.log1p((1 - h**2) * along)[..., 0]
-
-    def _inverse(self, z):
-        """From `w . z' = t + (w . u) tanh(t + b)`, which rises in t = w . z."""
-        w, u, b, along = self._params
-        target = _dot(w, z)
-        reach = tf.abs(along) + 1
-        t = tfp.math.find_root_chandrupatla(
-            lambda t: t + along * tf.tanh(t + b) - target,
-            target - reach,
-            target + reach,
-            position_tolerance=0.0,
-            value_tolerance=0.0,
-            max_iterations=100,
-        ).estimated_root
-        return z - u * tf.tanh(t + b)
-
-
-class _RadialStep(_Step):
-    def _value(self, z):
-        center, alpha, beta = self._params
+    @staticmethod
+    def forward(z, center, alpha, beta):
+        """See the class."""
         offset = z - center
         r = _norm(offset)
         stretch = beta / (alpha + r)
@@ -186,14 +184,47 @@ class _RadialStep(_Step):
         )
         return z + stretch * offset, log_det[..., 0]
 
-    def _inverse(self, z):
+    @staticmethod
+    def inverse(z, center, alpha, beta):
         """From `|z' - c| = r (1 + beta / (alpha + r))`, quadratic in r = |z - c|."""
-        center, alpha, beta = self._params
         offset = z - center
         target = _norm(offset)
         half = (target - alpha - beta) / 2
         r = half + tf.sqrt(half**2 + alpha * target)
         return center + offset / (1 + beta / (alpha + r))
+
+
+class _Steps(tfb.Bijector):
+    """The steps of a flow, whose value and log-determinant come in one pass."""
+
+    def __init__(self, flow, steps):
+        super().__init__(
+            forward_min_event_ndims=1,
+            dtype=flow.compute_dtype,
+            parameters={"flow": flow, "steps": steps},
+        )
+        self._flow, self._steps = flow, steps
+        self._both = once(self._pass)
+
+    def _forward(self, z):
+        return self._both(z)[0]
+
+    def _forward_log_det_jacobian(self, z):
+        return self._both(z)[1]
+
+    def _inverse(self, z):
+        checks.width(self._flow.latent_dim, "latent_dim", z=z)
+        for step in reversed(self._steps):
+            z = self._flow.inverse(z, *step)
+        return z
+
+    def _pass(self, z):
+        checks.width(self._flow.latent_dim, "latent_dim", z=z)
+        log_det = 0.0
+        for step in self._steps:
+            z, change = self._flow.forward(z, *step)
+            log_det += change
+        return z, log_det
 
 
 def _dot(a, b):

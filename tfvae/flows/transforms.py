@@ -22,8 +22,8 @@ class Transform(typing.NamedTuple):
 
     Attributes:
         params_size: Number of parameters.
-        bijector: Function from parameters `[..., latent, params_size]`, unbounded and
-            near the identity at 0, to a scalar `tfp.bijectors.Bijector`.
+        bijector: Function from parameters `[..., latent, params_size]`, unbounded, at 0
+            the identity or for gates 0.88 z, to a scalar `tfp.bijectors.Bijector`.
     """
 
     params_size: int

@@ -16,13 +16,15 @@ class ContextMLP(Configurable, keras.layers.Layer):
     Args:
         units: Width of the output.
         hidden_units: Width of each hidden layer.
+        context_dim: Size of the context; 0 for none.
         activation: Of the hidden layers.
         kernel_initializer: Of the weights to the output.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[..., features]`.
-        context: `[..., context_dim]`, which broadcasts with x; or None.
+        context: `[..., context_dim]`, which broadcasts with x; None where there
+            is none.
 
     Returns:
         A tensor `[..., units]`.
@@ -32,7 +34,7 @@ class ContextMLP(Configurable, keras.layers.Layer):
         ValueError: Where it is below 1.
 
     Example:
-        >>> network = tfvae.layers.ContextMLP(2, hidden_units=[16])
+        >>> network = tfvae.layers.ContextMLP(2, hidden_units=[16], context_dim=8)
         >>> network(tf.zeros([7, 5, 3]), tf.zeros([5, 8])).shape
         TensorShape([7, 5, 2])
     """
@@ -42,13 +44,15 @@ class ContextMLP(Configurable, keras.layers.Layer):
         units,
         hidden_units=(128,),
         *,
+        context_dim=0,
         activation="relu",
         kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.units = checks.integer(units=units)
-        self.hidden_units = [checks.integer(hidden_units=n) for n in hidden_units]
+        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
+        self.context_dim = checks.integer(minimum=0, context_dim=context_dim)
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         kept, initializer = {"dtype": self.dtype_policy}, self.kernel_initializer
@@ -66,19 +70,25 @@ class ContextMLP(Configurable, keras.layers.Layer):
         for layer in self._dense:
             layer.build((None, width))
             width = layer.units
-        if context_shape is not None:
-            self._from_context.build((None, context_shape[-1]))
+        if self.context_dim:
+            self._from_context.build((None, self.context_dim))
         self.built = True
 
     def call(self, x, context=None):
+        checks.width(self.context_dim, "context_dim", context=context)
         first, *others = self._dense
-        y = first(x)
-        if context is not None:
-            y += self._from_context(context)
+        y = dense(first, x)
+        if self.context_dim:
+            y += dense(self._from_context, context)
         for layer in others:
-            y = layer(self.activation(y))
+            y = dense(layer, self.activation(y))
         return y
 
     def compute_output_shape(self, x_shape, context_shape=None):
         """`[..., units]`."""
         return (*x_shape[:-1], self.units)
+
+
+def dense(layer, x):
+    """A Keras dense layer for any `[..., features]`, of which it takes no vector."""
+    return layer(x[None])[0] if x.shape.rank == 1 else layer(x)

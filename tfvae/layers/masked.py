@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.config import Configurable, register
+from tfvae.layers.context import dense
 
 ORDERS = ("natural", "reversed", "random")
 
@@ -64,12 +65,12 @@ class MaskedDense(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self._inputs = _degrees(in_degrees=in_degrees)
+        self._outputs = _degrees(out_degrees=out_degrees)
         self.in_degrees = np.asarray(in_degrees).tolist()
         self.out_degrees = np.asarray(out_degrees).tolist()
         self.strict, self.use_bias = bool(strict), bool(use_bias)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self._inputs = _degrees(in_degrees=in_degrees)
-        self._outputs = _degrees(out_degrees=out_degrees)
         if len(self._inputs) != len(self._outputs):
             expected = f"degrees for {len(self._inputs)} masks, as `in_degrees`"
             checks.fail(expected, out_degrees=out_degrees)
@@ -104,6 +105,8 @@ class MaskedDense(Configurable, keras.layers.Layer):
         return (*x_shape[:-1], self._outputs.shape[1])
 
     def _mask(self, index):
+        if isinstance(index, int):
+            checks.integer(minimum=0, maximum=len(self._inputs) - 1, mask_index=index)
         if len(self._inputs) == 1:
             mask = self._compare(self._inputs[0], self._outputs[0])
         else:
@@ -186,7 +189,7 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         super().__init__(**kwargs)
         self.dim = checks.integer(dim=dim)
         self.params_size = checks.integer(params_size=params_size)
-        self.hidden_units = [checks.integer(hidden_units=n) for n in hidden_units]
+        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
         self.order = order
         self.activation = keras.activations.get(activation)
         self.context_dim = checks.integer(minimum=0, context_dim=context_dim)
@@ -205,11 +208,13 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         self.built = True
 
     def call(self, x, context=None, mask_index=0):
+        checks.width(self.dim, "dim", x=x)
+        checks.width(self.context_dim, "context_dim", context=context)
         params = x
         for i, layer in enumerate(self._masked):
             params = layer(self.activation(params) if i else x, mask_index=mask_index)
             if self.context_dim:
-                params += self._conditioners[i](context)
+                params += dense(self._conditioners[i], context)
         for layer in self._shortcut:
             params += layer(x, mask_index=mask_index)
         outer = keras.ops.shape(params)[:-1]
@@ -254,7 +259,10 @@ class MaskedMLP(Configurable, keras.layers.Layer):
 def _degrees(**argument):
     """Degrees as an array `[masks, units]`."""
     ((_, value),) = argument.items()
-    degrees = np.atleast_2d(np.asarray(value))
+    try:
+        degrees = np.atleast_2d(np.asarray(value))
+    except ValueError:  # lists of different lengths
+        degrees = np.zeros(0)
     if degrees.dtype.kind not in "iu" or degrees.ndim != 2 or not degrees.size:
         expected = "a list of integers, or a list of such lists"
         checks.fail(expected, error=TypeError, **argument)
@@ -268,7 +276,9 @@ def _places(order, dim, rng):
         natural = np.arange(dim)
         orders = {"natural": natural, "reversed": natural[::-1]}
         order = orders[order] if order in orders else rng.permutation(dim)
-    elif sorted(order) != list(range(dim)):
+    elif not isinstance(order, (list, tuple)) or sorted(map(str, order)) != sorted(
+        map(str, range(dim))
+    ):
         expected = f"one of {list(ORDERS)} or a permutation of range({dim})"
         checks.fail(expected, order=order)
     return np.argsort(order) + 1

@@ -66,7 +66,8 @@ def ais_log_marginal(
         Wu et al., On the Quantitative Analysis of Decoder-Based Generative Models,
         2016, https://arxiv.org/abs/1611.04273
     """
-    x = model.check_inputs(x)
+    x = checks.latent_variable_model(model).check_inputs(x)
+    batch_size = checks.integer(batch_size=batch_size)
     run = _runner(model, x, num_steps, num_chains, num_leapfrog_steps, seed)
     return by_batch(run, batch_size, seed, x)
 
@@ -117,7 +118,9 @@ def ais_bounds(
         Grosse et al., Sandwiching the marginal likelihood using bidirectional Monte
         Carlo, 2015, https://arxiv.org/abs/1511.02543
     """
+    checks.latent_variable_model(model)
     num_examples = checks.integer(num_examples=num_examples)
+    batch_size = checks.integer(batch_size=batch_size)
     x, z = _simulate(model, num_examples, seed)
     run = _runner(model, x, num_steps, num_chains, num_leapfrog_steps, seed)
     lower = by_batch(run, batch_size, seed, x)
@@ -126,7 +129,7 @@ def ais_bounds(
 
 def _simulate(model, num_examples, seed):
     """Pairs of x and the z it was drawn from."""
-    noise_seed, x_seed = seeds.rows(seed, 2)
+    noise_seed, x_seed = tf.unstack(tf.random.split(_apart(seed, 3)))
     noise = seeds.normal(noise_seed, [num_examples, model.latent_dim])
     z = model.prior.from_noise(noise)
     x = model.likelihood(z).sample(seed=x_seed)
@@ -144,7 +147,7 @@ def _runner(model, x, num_steps, num_chains, num_leapfrog_steps, seed):
     moves = checks.integer(num_leapfrog_steps=num_leapfrog_steps)
     some = np.random.default_rng(0).permutation(len(x))[:PILOT_ROWS]
     if len(x):
-        pilot, pilot_seed = tf.constant(x[some]), seeds.rows(seed, 1)[0]
+        pilot, pilot_seed = tf.constant(x[some]), _apart(seed, 2)
         z = _start(model, PILOT_CHAINS, len(some), pilot_seed)
         _, sizes = _anneal(model, pilot, z, sizes, moves, pilot_seed, tune=True)
 
@@ -158,6 +161,11 @@ def _runner(model, x, num_steps, num_chains, num_leapfrog_steps, seed):
         return tf.reduce_logsumexp(log_weight, axis=0) - math.log(num_chains)
 
     return run
+
+
+def _apart(seed, number):
+    """A seed that no batch has."""
+    return tf.random.experimental.stateless_fold_in(seeds.rows(seed, 1)[0], number)
 
 
 def _start(model, num_chains, num_rows, seed):

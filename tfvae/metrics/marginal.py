@@ -45,7 +45,7 @@ def log_marginal(model, x, num_samples=1000, *, batch_size=100, seed=0):
         Burda et al., Importance Weighted Autoencoders, 2015,
         https://arxiv.org/abs/1509.00519
     """
-    x = model.check_inputs(x)
+    x = checks.latent_variable_model(model).check_inputs(x)
     num_samples = checks.integer(num_samples=num_samples)
 
     def run(x, seed):

@@ -5,7 +5,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from tfvae import checks, seeds
+from tfvae import checks, flows, seeds
 from tfvae.config import register
 from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.metrics.marginal import log_marginal
@@ -81,6 +81,7 @@ class VAE(GenerativeModel):
         if prior.latent_dim != posterior.latent_dim:
             expected = f"a prior of {posterior.latent_dim} latents, as in `posterior`"
             checks.fail(expected, prior=prior)
+        checks.apart(posterior=posterior, likelihood=likelihood, prior=prior)
         self._terms = ("elbo", "reconstruction", "kl", *objective.schedules)
         super().__init__(**kwargs)
         self.posterior, self.likelihood = posterior, likelihood
@@ -140,10 +141,12 @@ class VAE(GenerativeModel):
         q, p_z = self.posterior(x, training=training), self.prior()
         batch_size, noise_dim = keras.ops.shape(x)[0], self.posterior.noise_dim
         noise = seeds.normal(seed, [num_samples, batch_size, noise_dim])
-        z, log_q = self.posterior.from_noise(q, noise)
+        with flows.one_pass():
+            z, log_q = self.posterior.from_noise(q, noise)
+            log_p = p_z.log_prob(z)
         log_likelihood = self.likelihood.log_prob(x, z, training=training)
         kl = exact_kl(q, p_z)
-        return LogDensities(log_likelihood, p_z.log_prob(z), log_q, kl, self.latent_dim)
+        return LogDensities(log_likelihood, log_p, log_q, kl, self.latent_dim)
 
     def encode(self, x):
         """Center of `q(z | x)`, of a Gaussian its mean, `[batch, latent]`.

@@ -61,17 +61,15 @@ class Auxiliary(Posterior):
         auxiliary_dim = latent_dim if auxiliary_dim is None else auxiliary_dim
         self.auxiliary_dim = checks.integer(auxiliary_dim=auxiliary_dim)
         self.context_dim = checks.integer(context_dim=context_dim)
-        self.forward_network = ContextMLP(2 * latent_dim, hidden_units, dtype="float32")
+        kept = {"context_dim": context_dim, "dtype": "float32"}
+        self.forward_network = ContextMLP(2 * latent_dim, hidden_units, **kept)
         self.hidden_units = self.forward_network.hidden_units
-        self.reverse_network = ContextMLP(
-            2 * auxiliary_dim, hidden_units, dtype="float32"
-        )
+        self.reverse_network = ContextMLP(2 * auxiliary_dim, hidden_units, **kept)
 
     def build(self, input_shape):
         super().build(input_shape)
-        context_shape = (None, self.context_dim)
-        self.forward_network.build((None, self.auxiliary_dim), context_shape)
-        self.reverse_network.build((None, self.latent_dim), context_shape)
+        self.forward_network.build((None, self.auxiliary_dim))
+        self.reverse_network.build((None, self.latent_dim))
 
     @property
     def noise_dim(self):
@@ -134,6 +132,12 @@ class AuxiliaryDistribution(tfd.Distribution):
         noise_shape = tf.concat([outer, [self._posterior.noise_dim]], axis=0)
         noise = tf.random.stateless_normal(noise_shape, seed, dtype=self.dtype)
         return self._posterior.from_noise(self, noise)[0]
+
+    def _log_prob(self, z):
+        raise NotImplementedError(
+            "log_prob of `q(z | x)` is an integral over the auxiliary variables, "
+            "without closed form. `from_noise` gives draws with what a bound needs."
+        )
 
     def _event_shape(self):
         return tf.TensorShape([self._posterior.latent_dim])

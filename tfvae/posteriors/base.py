@@ -24,6 +24,9 @@ class Posterior(ConditionalDistribution):
     """
 
     def __init__(self, encoder, latent_dim, **kwargs):
+        network = not isinstance(encoder, ConditionalDistribution)
+        if not (network and isinstance(encoder, keras.layers.Layer)):
+            checks.fail("a Keras model or layer", error=TypeError, encoder=encoder)
         super().__init__(encoder, **kwargs)
         self.latent_dim = checks.integer(latent_dim=latent_dim)
         self.head = None  # its size is a subclass's matter, and known in `build`
