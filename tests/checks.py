@@ -68,13 +68,20 @@ LAYERS = {
     "MaskedMLP": lambda **kwargs: tfvae.layers.MaskedMLP(
         3, 2, [8, 7], order="random", seed=1, direct=True, **kwargs
     ),
+    "MaskedAutoencoder": lambda **kwargs: tfvae.layers.MaskedAutoencoder(
+        (3,), [8, 7], 2, order="random", direct=True, **kwargs
+    ),
     "ContextMLP": lambda **kwargs: tfvae.layers.ContextMLP(2, [8, 7], **kwargs),
 }
 
 LIKELIHOODS = {
     "Bernoulli": lambda: tfvae.likelihoods.Bernoulli(decoder()),
+    "Categorical": lambda: tfvae.likelihoods.Categorical(decoder(params_size=4), 4),
     "ContinuousBernoulli": lambda: tfvae.likelihoods.ContinuousBernoulli(decoder()),
     "Normal": lambda: tfvae.likelihoods.Normal(decoder(), 0.5),
+    "NormalMixture": lambda: tfvae.likelihoods.NormalMixture(
+        decoder(params_size=6), num_components=2
+    ),
     "Normal-learned": lambda: tfvae.likelihoods.Normal(decoder(), "learned"),
     "Normal-predicted": lambda: tfvae.likelihoods.Normal(
         decoder(params_size=2), "predicted", loc_activation="sigmoid"
@@ -142,6 +149,26 @@ MODELS = {
         ),
         keras.Sequential([keras.layers.Dense(64), keras.layers.Reshape(SHAPE)]),
         latent_dim=2,
+    ),
+}
+
+AUTOREGRESSIVE = {
+    "MADE": lambda: tfvae.MADE(tfvae.layers.MaskedAutoencoder(SHAPE, [32])),
+    "MADE-masks": lambda: tfvae.MADE(
+        tfvae.layers.MaskedAutoencoder(
+            SHAPE, [32, 32], order="random", direct=True, sampled=True, num_masks=3
+        )
+    ),
+    "MADE-Categorical": lambda: tfvae.MADE(
+        tfvae.likelihoods.Categorical(
+            tfvae.layers.MaskedAutoencoder(SHAPE, [32], params_size=4), levels=4
+        )
+    ),
+    "MADE-NormalMixture": lambda: tfvae.MADE(
+        tfvae.likelihoods.NormalMixture(
+            tfvae.layers.MaskedAutoencoder(SHAPE, [32], params_size=6),
+            num_components=2,
+        )
     ),
 }
 

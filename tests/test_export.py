@@ -15,7 +15,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 import tfvae
 from tests import session_loader
-from tests.checks import MODELS, POSTERIORS, SHAPE, decoder, encoder
+from tests.checks import AUTOREGRESSIVE, MODELS, POSTERIORS, SHAPE, decoder, encoder
 from tfvae.export import archive, saved_model, to_saved_model, to_tflite
 from tfvae.models.signatures import Signature
 
@@ -30,6 +30,7 @@ EXPORTED_AS_THEY_ARE = [
 ]
 EXPORTED = {
     **{name: MODELS[name] for name in EXPORTED_AS_THEY_ARE},
+    **AUTOREGRESSIVE,
     "BetaVAE-conv-ContinuousBernoulli": lambda: tfvae.BetaVAE(
         tfvae.networks.conv_encoder(SHAPE, [4], 16),
         tfvae.likelihoods.ContinuousBernoulli(
@@ -55,6 +56,11 @@ VAE_SIGNATURES = {
     "sample": (["seed"], ["x"]),
     "elbo": (["seed", "x"], ["elbo"]),
 }
+AUTOREGRESSIVE_SIGNATURES = {
+    "serving_default": (["x"], ["log_prob"]),
+    "sample": (["seed"], ["x"]),
+    "complete": (["observed", "seed", "x"], ["x"]),
+}
 
 # Code of this machine, files of the server, its output.
 DENIED_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
@@ -68,10 +74,12 @@ from ai_edge_litert.interpreter import Interpreter
 def runner(name):
     return Interpreter(sys.argv[1]).get_signature_runner(name)
 
-answers = {}
+requests, answers = {}, {}
 for key, value in np.load(sys.argv[2]).items():
-    name, argument, _ = key.split("/")
-    ((_, answers[key]),) = runner(name)(**{argument: value}).items()
+    request, _, argument = key.rpartition("/")
+    requests.setdefault(request, {})[argument] = value
+for request, arguments in requests.items():
+    ((_, answers[request]),) = runner(request.split("/")[0])(**arguments).items()
 twice, once = runner("sample_random"), runner("sample_random")
 draws = [draw()["x"] for draw in (twice, twice, once)]
 assert not [name for name in sys.modules if name.startswith(("tensorflow", "keras"))]
@@ -144,7 +152,8 @@ def test_signatures_are_named_and_of_variable_batch(served):
     definitions = dict(served.meta_graph.signature_def)
     definitions.pop("__saved_model_init_op")
     names = {k: (sorted(d.inputs), sorted(d.outputs)) for k, d in definitions.items()}
-    assert names == VAE_SIGNATURES
+    is_vae = isinstance(served.model, tfvae.VAE)
+    assert names == (VAE_SIGNATURES if is_vae else AUTOREGRESSIVE_SIGNATURES)
     for definition in definitions.values():
         for info in (*definition.inputs.values(), *definition.outputs.values()):
             assert info.tensor_shape.dim[0].size == -1
@@ -281,10 +290,9 @@ def test_a_lite_file_answers_as_the_model_without_tensorflow(name, tmp_path):
     requests, wanted = {}, {}
     for key, signature in model.lite_signatures().items():
         for num_rows in (1, 7) if signature.inputs else ():
-            ((argument, value),) = inputs_of(signature, num_rows).items()
-            request = f"{key}/{argument}/{num_rows}"
-            requests[request] = value
-            ((_, wanted[request]),) = signature.function(value).items()
+            inputs, request = inputs_of(signature, num_rows), f"{key}/{num_rows}"
+            requests |= {f"{request}/{name}": value for name, value in inputs.items()}
+            ((_, wanted[request]),) = signature.function(**inputs).items()
     answers = run_lite(path, requests, tmp_path)
     draws = answers.pop("draws")
     assert_same(answers, wanted)

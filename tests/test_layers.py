@@ -120,7 +120,7 @@ def test_parameters_depend_on_all_earlier_dimensions_and_no_others(
 def test_degrees_of_hidden_units_lie_between_one_and_one_less_than_the_dimensions():
     for sampled in (False, True):
         network = layers.MaskedMLP(7, 1, [50, 40], sampled=sampled)
-        *hidden, last = network._masked
+        *hidden, last = network.masked
         for layer in hidden:
             assert set(layer.out_degrees[0]) == set(range(1, 7))
         # The first output sees nothing, and each unit something.

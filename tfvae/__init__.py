@@ -20,6 +20,7 @@ from tfvae.loading import load
 from tfvae.models import (
     IAFVAE,
     IWAE,
+    MADE,
     VAE,
     AuxiliaryVAE,
     BetaVAE,
@@ -30,6 +31,7 @@ from tfvae.models import (
 __all__ = [
     "IAFVAE",
     "IWAE",
+    "MADE",
     "VAE",
     "AuxiliaryVAE",
     "BetaVAE",

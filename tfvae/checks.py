@@ -68,6 +68,18 @@ def width(size, of, **argument):
         fail(f"{expected}, as `{of}`", **{name: shape})
 
 
+def booleans(shape, **argument):
+    """Returns the one named argument as booleans broadcast to a shape."""
+    ((name, value),) = argument.items()
+    value = np.asarray(value)
+    if value.dtype != bool:
+        fail("booleans", error=TypeError, **{name: value.dtype})
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError:
+        fail(f"of a shape that fits {list(shape)}", **{name: list(value.shape)})
+
+
 def latent_variable_model(model):
     """Returns the model if it is one."""
     if not hasattr(model, "log_densities"):

@@ -52,25 +52,41 @@ def normal(seed, shape):
     Returns:
         A float32 tensor.
     """
+    return _of_rows(_normal, seed, shape)
+
+
+def uniform(seed, shape):
+    """Uniform noise above 0 and below 1, otherwise as `normal`."""
+    return _of_rows(_uniform, seed, shape)
+
+
+def _of_rows(function, seed, shape):
+    """A function of random bits for a seed, or for a seed a row."""
     if seed.shape.rank == 1:
-        return _normal(shape, seed)
+        return function(_bits(shape, seed))
     *outer, _, dim = shape
-    spec = tf.TensorSpec([*outer, dim], tf.float32)  # lets an empty batch through
     rows = tf.map_fn(
-        lambda row: _normal([*outer, dim], row), seed, fn_output_signature=spec
+        lambda row: function(_bits([*outer, dim], row)),
+        seed,
+        # Lets an empty batch through.
+        fn_output_signature=tf.TensorSpec([*outer, dim], tf.float32),
     )
     return keras.ops.moveaxis(rows, 0, -2)
 
 
-def _normal(shape, seed):
+def _bits(shape, seed):
     # TensorFlow's kernels and XLA give the same bits but not the same floats, and XLA
     # makes 64 bits far faster than 32.
-    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.int64, ALGORITHM)
-    return _inverse_cdf(bits)
+    return tf.random.stateless_uniform(shape, seed, None, None, tf.int64, ALGORITHM)
 
 
-def _inverse_cdf(bits):
+def _uniform(bits):
+    """Odd / 2**24 in (0, 1), for the first 23 bits of each int64."""
+    # Of 24 bits some would round to 1.
+    return (tf.cast(tf.bitwise.right_shift(bits, 41), tf.float32) + 0.5) / 2**23 + 0.5
+
+
+def _normal(bits):
     """A standard normal number for the first 23 bits of each int64, at most 5.3."""
-    # Of 24 bits some would round to 1, whose inverse is infinite.
     uniform = (tf.cast(tf.bitwise.right_shift(bits, 41), tf.float32) + 0.5) / 2**22
     return math.sqrt(2) * tf.math.erfinv(uniform)  # of odd / 2**23 in (-1, 1)

@@ -200,7 +200,7 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         self._make_layers()
 
     def build(self, x_shape=None, context_shape=None):
-        for layer in (*self._masked, *self._shortcut):
+        for layer in (*self.masked, *self.shortcut):
             layer.build()
         for layer in self._conditioners:
             if not layer.built:
@@ -211,11 +211,11 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         checks.width(self.dim, "dim", x=x)
         checks.width(self.context_dim, "context_dim", context=context)
         params = x
-        for i, layer in enumerate(self._masked):
+        for i, layer in enumerate(self.masked):
             params = layer(self.activation(params) if i else x, mask_index=mask_index)
             if self.context_dim:
                 params += dense(self._conditioners[i], context)
-        for layer in self._shortcut:
+        for layer in self.shortcut:
             params += layer(x, mask_index=mask_index)
         outer = keras.ops.shape(params)[:-1]
         return keras.ops.reshape(params, (*outer, self.dim, self.params_size))
@@ -227,17 +227,18 @@ class MaskedMLP(Configurable, keras.layers.Layer):
     def _make_layers(self):
         rng = np.random.default_rng(self.seed)
         places = [_places(self.order, self.dim, rng) for _ in range(self.num_masks)]
-        degrees = [np.stack(places)]
+        self.places = np.stack(places)
+        degrees = [self.places]
         for units in self.hidden_units:
             degrees.append(self._hidden_degrees(units, degrees[-1], rng))
         outputs = np.repeat(degrees[0], self.params_size, axis=-1)
         kept = {"dtype": self.dtype_policy}
         last = {"strict": True, "kernel_initializer": self.kernel_initializer, **kept}
-        self._masked = [
+        self.masked = [
             *(MaskedDense(*pair, **kept) for pair in itertools.pairwise(degrees)),
             MaskedDense(degrees[-1], outputs, **last),
         ]
-        self._shortcut = (
+        self.shortcut = (
             [MaskedDense(degrees[0], outputs, use_bias=False, **last)]
             if self.direct
             else []

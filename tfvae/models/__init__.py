@@ -7,6 +7,7 @@ from tfvae.models.flexible import (
     FullCovarianceVAE,
     PlanarFlowVAE,
 )
+from tfvae.models.made import MADE
 from tfvae.models.named import IWAE, BetaVAE
 from tfvae.models.signatures import Signature
 from tfvae.models.vae import VAE
@@ -14,6 +15,7 @@ from tfvae.models.vae import VAE
 __all__ = [
     "IAFVAE",
     "IWAE",
+    "MADE",
     "VAE",
     "AuxiliaryVAE",
     "BetaVAE",

@@ -1,0 +1,173 @@
+"""The network of MADE, and how it generates without computing anything twice."""
+
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.config import register
+from tfvae.layers.autoregressive import AutoregressiveNetwork
+from tfvae.layers.masked import MaskedMLP
+
+
+@register
+class MaskedAutoencoder(AutoregressiveNetwork):
+    """MADE: a dense network from x to parameters of each x_i, which see those before.
+
+    A `MaskedMLP` on the elements of x in a row. With several masks it is one network of
+    shared weights for each order, or each choice of hidden degrees.
+
+    Args:
+        event_shape: Shape of one x, for instance `(28, 28, 1)` or `(784,)`.
+        hidden_units: Width of each hidden layer; `[]` for a linear map.
+        params_size: Parameters for each element, as the likelihood wants them.
+        order: As in `MaskedMLP`.
+        activation: Of the hidden layers.
+        direct: As in `MaskedMLP`.
+        sampled: As in `MaskedMLP`.
+        num_masks: As in `MaskedMLP`.
+        seed: As in `MaskedMLP`.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where a number is too low or the order is no permutation.
+
+    Example:
+        >>> network = tfvae.layers.MaskedAutoencoder((8, 8, 1), [64], params_size=2)
+        >>> network(tf.zeros([5, 8, 8, 1])).shape
+        TensorShape([5, 8, 8, 2])
+
+    References:
+        Germain et al., MADE: Masked Autoencoder for Distribution Estimation, 2015,
+        https://arxiv.org/abs/1502.03509
+    """
+
+    def __init__(
+        self,
+        event_shape,
+        hidden_units=(500,),
+        params_size=1,
+        *,
+        order="natural",
+        activation="relu",
+        direct=False,
+        sampled=False,
+        num_masks=1,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(event_shape, params_size, num_masks, **kwargs)
+        self.mlp = MaskedMLP(
+            self.dim,
+            params_size,
+            hidden_units,
+            order=order,
+            activation=activation,
+            direct=direct,
+            sampled=sampled,
+            num_masks=num_masks,
+            seed=seed,
+            dtype=self.dtype_policy,
+        )
+        self.hidden_units, self.activation = self.mlp.hidden_units, self.mlp.activation
+        self.order, self.direct, self.sampled = order, direct, sampled
+        self.seed = seed
+
+    def build(self, x_shape=None):
+        self.mlp.build()
+        self.built = True
+
+    def call(self, x, mask_index=0, training=False):
+        *outer, channels = self.event_shape
+        params = self.mlp(tf.reshape(x, [-1, self.dim]), mask_index=mask_index)
+        shape = [-1, self.dim // channels, channels, self.params_size]
+        params = tf.transpose(tf.reshape(params, shape), [0, 1, 3, 2])
+        return tf.reshape(params, [-1, *outer, self.params_size * channels])
+
+    def sequence(self, mask_index=0):
+        """See `AutoregressiveNetwork`."""
+        return tf.gather(np.argsort(self.mlp.places).astype("int32"), mask_index)
+
+    def generate(self, choose, num_rows, mask_index=0):
+        """See `AutoregressiveNetwork`; each unit is computed once.
+
+        When the element at a place is known, so are the hidden units of that degree,
+        which see nothing later. What is not known yet is 0, so that no mask is needed.
+        """
+        sequence = self.sequence(mask_index)
+        hidden, output, shortcut = self._blocks(mask_index)
+
+        def step(place, x, *states):
+            i = sequence[place]
+            params = output.at(i, (x, *states)[-1])
+            for block in shortcut:
+                params += block.at(i, x)
+            x = _put(x, i, choose(i, tf.transpose(params)))
+            new, here = [x], tf.minimum(place, max(1, self.dim - 1) - 1)
+            for block, state in zip(hidden, states, strict=True):
+                units = self.activation(block.at(here, new[-1]))
+                new.append(_put(state, here, units))
+            return place + 1, *new
+
+        start = [tf.zeros([*block.bias.shape[:2], num_rows]) for block in hidden]
+        loop = (tf.constant(0), tf.zeros([self.dim, num_rows]), *start)
+        _, x, *_ = tf.while_loop(
+            lambda place, *_: place < self.dim, step, loop, parallel_iterations=1
+        )
+        # Not as in the loop: TFLite's converter would share what says how.
+        x = tf.transpose(x[None], [0, 2, 1])
+        return tf.reshape(x, [num_rows, *self.event_shape])
+
+    def _blocks(self, mask_index):
+        """The weights in the order in which `generate` uses them."""
+        *hidden, output = self.mlp.masked
+        blocks, inputs = [], np.arange(self.dim)
+        for layer in hidden:
+            units = _by_degree(layer.out_degrees, max(1, self.dim - 1))
+            units = tf.gather(units, mask_index)
+            blocks.append(_Block.of(layer, inputs, units))
+            inputs = tf.reshape(units, [-1])
+        x, columns = np.arange(self.dim), np.arange(self.dim * self.params_size)
+        columns = columns.reshape(self.dim, -1)
+        shortcut = [_Block.of(layer, x, columns) for layer in self.mlp.shortcut]
+        return blocks, _Block.of(output, inputs, columns), shortcut
+
+
+class _Block(typing.NamedTuple):
+    """Weights `[blocks, units, inputs]` and biases `[blocks, units, 1]`."""
+
+    kernel: tf.Tensor
+    bias: tf.Tensor
+
+    @classmethod
+    def of(cls, layer, inputs, units):
+        """Of a layer those inputs and `[blocks, units]`; what is beyond them is 0."""
+        kernel = tf.gather(tf.pad(layer.kernel, [[0, 1], [0, 1]]), inputs)
+        kernel = tf.transpose(tf.gather(kernel, units, axis=1), [1, 2, 0])
+        bias = 0 * layer.kernel[0] if layer.bias is None else layer.bias
+        return cls(kernel, tf.gather(tf.pad(bias, [[0, 1]]), units)[..., None])
+
+    def at(self, i, x):
+        """What block i gives for x `[..., batch]`: `[units, batch]`."""
+        x = tf.reshape(x, [self.kernel.shape[-1], tf.shape(x)[-1]])
+        return tf.matmul(self.kernel[i], x) + self.bias[i]
+
+
+def _put(blocks, i, values):
+    """Blocks with other values in block i."""
+    here = tf.range(blocks.shape[0]) == i  # a scatter would want one row at least
+    here = tf.reshape(here, [-1, *[1] * (blocks.shape.rank - 1)])
+    return tf.where(here, values[None], blocks)
+
+
+def _by_degree(degrees, num_degrees):
+    """Numbers of the units of each degree `[masks, degrees, most]`, filled up."""
+    degrees = np.asarray(degrees)
+    counts = np.stack([np.bincount(row, minlength=num_degrees + 1) for row in degrees])
+    units = np.full([len(degrees), num_degrees, counts.max()], degrees.shape[1])
+    for table, row, count in zip(units, degrees, counts, strict=True):
+        order = np.argsort(row, kind="stable")
+        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        table[row[order] - 1, within] = order
+    return units

@@ -1,0 +1,148 @@
+"""Gaussian likelihoods and mixtures of them."""
+
+import math
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae import checks
+from tfvae.config import register
+from tfvae.likelihoods.base import Likelihood
+from tfvae.likelihoods.categorical import choose
+
+tfd = tfp.distributions
+
+
+@register
+class Normal(Likelihood):
+    """Gaussian elements: `p(x | z) = N(x; loc(z), scale**2)`, constants included.
+
+    Args:
+        decoder: Network from z to `loc`, or to `loc` and raw scale (twice the channels)
+            where the scale is predicted.
+        scale: A positive float (fixed), `"learned"` (one trained scale for all
+            elements), or `"predicted"` (one for each element, by the decoder: the
+            Gaussian MLP of the VAE paper). Scales that are not fixed pass `softplus`.
+        min_scale: Least scale that is learned or predicted: without it the density of
+            an element that never varies grows without bound.
+        loc_activation: Activation of `loc`; the paper uses `"sigmoid"` for pixels.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Raises:
+        TypeError: Where `scale` is neither a number nor a string.
+        ValueError: Where `scale` is not positive or an unknown word.
+
+    Example:
+        >>> decoder = tfvae.networks.mlp_decoder((28, 20, 1), [64], params_size=2)
+        >>> likelihood = tfvae.likelihoods.Normal(decoder, scale="predicted")
+        >>> likelihood.build((None, 2))
+        >>> likelihood(tf.zeros([5, 2])).stddev().shape
+        TensorShape([5, 28, 20, 1])
+
+    References:
+        Kingma and Welling, Auto-Encoding Variational Bayes, 2013, appendix C.2,
+        https://arxiv.org/abs/1312.6114; Rybkin et al., Simple and Effective VAE
+        Training with Calibrated Decoders, 2020, https://arxiv.org/abs/2006.13202
+    """
+
+    noise_size = 2
+
+    def __init__(
+        self, decoder, scale=1.0, *, min_scale=1e-3, loc_activation=None, **kwargs
+    ):
+        super().__init__(decoder, **kwargs)
+        if isinstance(scale, str):
+            self.scale = checks.one_of(["learned", "predicted"], scale=scale)
+        else:
+            self.scale = checks.number(minimum=1e-6, scale=scale)
+        self.min_scale = checks.number(minimum=1e-6, min_scale=min_scale)
+        self.loc_activation = loc_activation
+        self._activate = keras.activations.get(loc_activation)
+
+    @property
+    def params_size(self):
+        """A location for each element, and a scale where it is predicted."""
+        return 2 if self.scale == "predicted" else 1
+
+    def build(self, input_shape):
+        if self.scale == "learned" and not self.built:
+            self.raw_scale = self.add_weight((), initializer="zeros", name="raw_scale")
+        super().build(input_shape)
+
+    def from_noise(self, noise, params):
+        """See `Likelihood`; by the transform of Box and Muller."""
+        p_x = self.elements(*tf.unstack(params, axis=-1))
+        return p_x.loc + p_x.scale * _normal(noise)
+
+    def elements(self, loc, raw_scale=None):
+        """`tfd.Normal`; the raw scale comes from the decoder where it is predicted."""
+        scale = self.scale
+        if isinstance(scale, str):
+            raw_scale = self.raw_scale if raw_scale is None else raw_scale
+            scale = tf.nn.softplus(raw_scale) + self.min_scale
+        return tfd.Normal(self._activate(loc), scale)
+
+
+def _normal(noise):
+    """A standard normal number of two uniform ones, by operators that TFLite has."""
+    radius = tf.sqrt(-2 * tf.math.log(noise[..., 0]))
+    return radius * tf.cos(2 * math.pi * noise[..., 1])
+
+
+@register
+class NormalMixture(Likelihood):
+    """Mixtures of Gaussians: `p(x_i) = sum_k w_ik N(x_i; loc_ik, scale_ik**2)`.
+
+    Args:
+        decoder: Network to the logits of w, the locations, and the raw scales, which
+            pass `softplus`: three times `num_components` values for each element.
+        num_components: Gaussians for each element.
+        min_scale: Least scale.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Raises:
+        TypeError: Where a number is of the wrong kind.
+        ValueError: Where one is too low.
+
+    Example:
+        >>> decoder = tfvae.networks.mlp_decoder((8,), [64], params_size=15)
+        >>> likelihood = tfvae.likelihoods.NormalMixture(decoder, num_components=5)
+        >>> likelihood.build((None, 2))
+        >>> likelihood(tf.zeros([5, 2])).log_prob(tf.zeros([5, 8])).shape
+        TensorShape([5])
+
+    References:
+        Bishop, Mixture Density Networks, 1994; Papamakarios et al., Masked
+        Autoregressive Flow for Density Estimation, 2017, appendix E,
+        https://arxiv.org/abs/1705.07057
+    """
+
+    noise_size = 3  # the component, and what makes the value
+
+    def __init__(self, decoder, num_components=10, *, min_scale=1e-3, **kwargs):
+        super().__init__(decoder, **kwargs)
+        self.num_components = checks.integer(num_components=num_components)
+        self.min_scale = checks.number(minimum=1e-6, min_scale=min_scale)
+
+    @property
+    def params_size(self):
+        """A weight, a location and a scale for each component."""
+        return 3 * self.num_components
+
+    def elements(self, *params):
+        """`tfd.MixtureSameFamily` of Gaussians."""
+        return self._mixture(tf.stack(params, axis=-1))
+
+    def from_noise(self, noise, params):
+        """See `Likelihood`: the first number chooses the component."""
+        mixture = self._mixture(params)
+        chosen = choose(noise[..., 0], mixture.mixture_distribution.logits)
+        normals = mixture.components_distribution
+        values = normals.loc + normals.scale * _normal(noise[..., 1:])[..., None]
+        return tf.gather(values, chosen, batch_dims=values.shape.rank - 1)
+
+    def _mixture(self, params):
+        logits, loc, raw_scale = tf.split(params, 3, axis=-1)
+        scale = tf.nn.softplus(raw_scale) + self.min_scale
+        return tfd.MixtureSameFamily(tfd.Categorical(logits), tfd.Normal(loc, scale))
