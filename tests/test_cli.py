@@ -68,6 +68,22 @@ def rows(run):
         return [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
 
 
+def test_a_model_without_latents_is_trained_reported_and_exported(tfvae_cli, tmp_path):
+    out = tmp_path / "run"
+    small = ["--set", "hidden_units=[16]", "--set", "binarize=dynamic", "--epochs", 2]
+    train = ["train", "made_mnist", "--data", "digits", "--out", out]
+    code, shown, _ = tfvae_cli(*train, *small)
+    assert code == 0
+    assert "best val_log_prob" in shown
+    assert "exact for each" in shown
+    assert {"samples.png", "saved_model", "made_mnist.tflite"} < set(os.listdir(out))
+    assert "test_log_prob" in json.loads((out / "metrics.json").read_text())
+    code, shown, _ = tfvae_cli("train", "--resume", "--out", out, "--epochs", 3)
+    assert (code, len(rows(out))) == (0, 3)
+    assert tfvae_cli("sample", out, "--num", 4)[0] == 0
+    assert tfvae_cli("evaluate", out)[0] == 0
+
+
 def test_train_writes_every_file_of_a_run(finished):
     names = {path.name for path in finished.iterdir()}
     pictures = {f"{name}.png" for name in PICTURES.split()}

@@ -242,7 +242,8 @@ class _Progress(keras.callbacks.Callback):
         self.bar.update(self.task, completed=self.epoch + done)
 
     def on_epoch_end(self, epoch, logs=None):
-        text = f"elbo {logs['elbo']:.2f}, val_elbo {logs['val_elbo']:.2f} nats"
+        name = self.model.term_names[0]
+        text = f"{name} {logs[name]:.2f}, val_{name} {logs[f'val_{name}']:.2f} nats"
         self.bar.update(self.task, completed=epoch + 1, description=text)
 
 
@@ -258,7 +259,8 @@ def _fit(training):
     best = training.history[training.best_epoch - 1]
     print(
         f"Trained {len(training.history)} of {training.epochs} epochs; "
-        f"best val_elbo {best['val_elbo']:.2f} nats in epoch {best['epoch']}."
+        f"best {training.monitor} {best[training.monitor]:.2f} nats in epoch "
+        f"{best['epoch']}."
     )
 
 
@@ -266,25 +268,15 @@ def _report(run, num_samples):
     figures = reports.evaluate(run, num_samples)
     value = rich.table.Column("value", justify="right", no_wrap=True)
     table = rich.table.Table("figure", value, "unit")
-    for row in _rows(figures):
+    for row in reports.rows(figures):
         table.add_row(*row)
     console.print(table, highlight=False)
+    samples = figures.get("importance_samples")
+    how = f"from {samples} importance samples each" if samples else "exact for each"
     print(
         f"On {figures['test_examples']} test examples in {figures['seconds']:.0f} s; "
-        f"log p(x) ± its standard error from {num_samples} importance samples each."
+        f"log p(x) ± its standard error, {how}."
     )
-
-
-def _rows(figures):
-    error = figures["test_log_marginal_standard_error"]
-    yield "log p(x), test", f"{figures['test_log_marginal']:.2f} ± {error:.2f}", "nats"
-    for name in ("ELBO", "reconstruction", "KL"):
-        yield f"{name}, test", f"{figures[f'test_{name.lower()}']:.2f}", "nats"
-    if "bits_per_dim" in figures:
-        yield "-log p(x) per pixel", f"{figures['bits_per_dim']:.4f}", "bits"
-    if "mutual_information" in figures:
-        yield "information on x", f"{figures['mutual_information']:.2f}", "nats"
-    yield "active units", str(figures["active_units"]), f"of {figures['latent_dim']}"
 
 
 def _export(run, saved_model=None, tflite=None):

@@ -4,10 +4,11 @@ import dataclasses
 import functools
 import typing
 
-from tfvae import likelihoods, networks, objectives
+from tfvae import layers, likelihoods, networks, objectives
 from tfvae.models import (
     IAFVAE,
     IWAE,
+    MADE,
     VAE,
     AuxiliaryVAE,
     BetaVAE,
@@ -28,7 +29,7 @@ class Preset:
             which the weight of the KL rises from 0.
         training: `epochs`, `batch_size`, `learning_rate`, `decay` (the share of it that
             is left at the end), `weight_decay` (of AdamW), `patience` (epochs without a
-            better `val_elbo` before training stops) and `seed`.
+            better bound on validation data before training stops) and `seed`.
         labels: Whether the data set has labels, for the picture of the latent space.
         score: The test figures it reached, with the command that gave them.
     """
@@ -65,6 +66,10 @@ def _conv(make, event_shape, *, latent_dim, filters, units, **options):
     encoder = networks.conv_encoder(event_shape, filters, units)
     decoder = networks.conv_decoder(event_shape, filters[::-1], units)
     return make(encoder, decoder, latent_dim=latent_dim, **options)
+
+
+def _made(event_shape, **options):
+    return MADE(layers.MaskedAutoencoder(event_shape, **options))
 
 
 def _gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
@@ -186,6 +191,20 @@ PRESETS = {
         training=_LONG,
         labels=False,
         score="test log p(x) -86.85 nats, by `tfvae evaluate --samples 1000`",
+    ),
+    "made_mnist": Preset(
+        "Masked autoencoder: exact likelihood, pixel by pixel",
+        data=_MNIST,
+        build=_made,
+        model={
+            "hidden_units": [1000, 1000],
+            "order": "natural",
+            "activation": "relu",
+            "direct": True,
+            "sampled": False,
+            "num_masks": 1,
+        },
+        training=_LONG | {"epochs": 50},
     ),
     "conv_vae_fashion_mnist": Preset(
         "Convolutional VAE on Fashion-MNIST",

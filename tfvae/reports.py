@@ -8,7 +8,19 @@ import numpy as np
 from tfvae import likelihoods, metrics, plots, presets
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
+from tfvae.models import VAE
 from tfvae.runs import whole
+
+# Of a report: what is shown, the figure's name, its unit.
+FIGURES = [
+    ("ELBO, test", "test_elbo", "nats"),
+    ("reconstruction, test", "test_reconstruction", "nats"),
+    ("KL, test", "test_kl", "nats"),
+    ("-log p(x) per pixel", "bits_per_dim", "bits"),
+    ("information on x", "mutual_information", "nats"),
+]
+# Likelihoods of what has levels.
+DISCRETE = (likelihoods.Bernoulli, likelihoods.Categorical)
 
 
 def evaluate(run, num_samples=1000):
@@ -20,36 +32,57 @@ def evaluate(run, num_samples=1000):
     begin, model = time.monotonic(), load(run.model_file)
     x = np.concatenate(list(presets.datasets(run.config).test))
     terms = model.evaluate(x, batch_size=500, return_dict=True, verbose=0)
-    log_p = metrics.log_marginal(model, x, num_samples)
-    figures = {
-        **{f"test_{name}": value for name, value in terms.items()},
+    figures = {f"test_{name}": value for name, value in terms.items()}
+    if isinstance(model, VAE):
+        log_p = metrics.log_marginal(model, x, num_samples)
+        figures["importance_samples"] = num_samples
+        figures |= _of_latents(model, x)
+    else:
+        log_p = np.asarray(model.log_prob(x))
+    figures |= {
         "test_log_marginal": float(log_p.mean()),
         "test_log_marginal_standard_error": float(log_p.std() / len(x) ** 0.5),
-        "importance_samples": num_samples,
-        "active_units": metrics.active_units(model, x),
-        "latent_dim": model.latent_dim,
         "test_examples": len(x),
         "seconds": round(time.monotonic() - begin, 1),
     }
-    if is_gaussian(model.posterior(x[:1])):
-        some = x[_some(x, 5000)]
-        figures["mutual_information"] = metrics.mutual_information(model, some)
-    if isinstance(model.likelihood, likelihoods.Bernoulli):  # a density has no bits
+    if isinstance(model.likelihood, DISCRETE):  # a density has no bits
         bits = metrics.bits_per_dim(log_p.mean(), model.event_shape)
         figures["bits_per_dim"] = float(bits)
     run.write("metrics.json", json.dumps(figures, indent=2))
     return figures
 
 
+def _of_latents(model, x):
+    figures = {
+        "active_units": metrics.active_units(model, x),
+        "latent_dim": model.latent_dim,
+    }
+    if is_gaussian(model.posterior(x[:1])):
+        some = x[_some(x, 5000)]
+        figures["mutual_information"] = metrics.mutual_information(model, some)
+    return figures
+
+
+def rows(figures):
+    """What to show of a report: name, value and unit, as strings."""
+    error = figures["test_log_marginal_standard_error"]
+    yield "log p(x), test", f"{figures['test_log_marginal']:.2f} ± {error:.2f}", "nats"
+    for label, key, unit in FIGURES:
+        if key in figures:
+            yield label, f"{figures[key]:.{4 if unit == 'bits' else 2}f}", unit
+    if "active_units" in figures:
+        of = f"of {figures['latent_dim']}"
+        yield "active units", str(figures["active_units"]), of
+
+
 def draw(run):
     """Writes those pictures of the best model that its data allow; returns paths."""
     model, (x, labels) = load(run.model_file), _test_examples(run.config)
-    kl = metrics.kl_per_dimension(model, x)
-    figures = {"kl_per_dimension": plots.kl_per_dimension(kl)}
-    if model.latent_dim > 1:
-        figures["latent"] = plots.latent_scatter(model, x, labels)
-    if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
-        figures |= _image_figures(model, x)
+    are_images = len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3)
+    figures = {"samples": plots.samples(model, 64)} if are_images else {}
+    if isinstance(model, VAE):
+        figures |= _latent_figures(model, x, labels)
+        figures |= _image_figures(model, x) if are_images else {}
     return [whole(run.path / f"{k}.png", v.savefig) for k, v in figures.items()]
 
 
@@ -59,10 +92,17 @@ def sample(run, num_samples, seed, path):
     return whole(path, figure.savefig)
 
 
+def _latent_figures(model, x, labels):
+    kl = metrics.kl_per_dimension(model, x)
+    figures = {"kl_per_dimension": plots.kl_per_dimension(kl)}
+    if model.latent_dim > 1:
+        figures["latent"] = plots.latent_scatter(model, x, labels)
+    return figures
+
+
 def _image_figures(model, x):
     manifold = {"manifold": plots.manifold(model)} if model.latent_dim == 2 else {}
     return manifold | {
-        "samples": plots.samples(model, 64),
         "reconstructions": plots.reconstructions(model, x[:10]),
         "interpolations": plots.interpolations(model, x[:5], x[-5:]),
         "traversals": plots.traversals(model),

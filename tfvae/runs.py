@@ -74,6 +74,7 @@ class Training(keras.callbacks.Callback):
                 self._variables(), _variables(model), strict=True
             ):
                 variable.assign(value)
+        self.monitor = f"val_{self.model.term_names[0]}"
         # In a warm-up the bound says little of what comes after it.
         self.warm = math.ceil(config["model"].get("warm_up", 0) * self.epochs)
         for _ in range(2 * len(self.history)):  # Keras starts it twice an epoch, and
@@ -83,11 +84,11 @@ class Training(keras.callbacks.Callback):
 
     @property
     def best_epoch(self):
-        """Number of the epoch with the best `val_elbo`; 0 where none is finite.
+        """Number of the epoch with the best `monitor`; 0 where none is finite.
 
         Epochs after the warm-up count, or before its end the last one.
         """
-        bounds = np.array([-np.inf, *(row["val_elbo"] for row in self.history)])
+        bounds = np.array([-np.inf, *(row[self.monitor] for row in self.history)])
         bounds[~np.isfinite(bounds)] = -np.inf
         late = bounds[self.warm + 1 :]
         if np.isfinite(late).any():
@@ -108,7 +109,7 @@ class Training(keras.callbacks.Callback):
             callbacks: Further Keras callbacks.
 
         Raises:
-            FloatingPointError: Where no epoch had a finite `val_elbo`.
+            FloatingPointError: Where no epoch had a finite `monitor`.
         """
         if not self.is_done:
             try:
@@ -124,7 +125,7 @@ class Training(keras.callbacks.Callback):
                 self.save()
         if not self.best_epoch:
             raise FloatingPointError(
-                "No val_elbo was finite. Start again with a lower learning_rate."
+                f"No {self.monitor} was finite. Start again with a lower learning_rate."
             )
 
     def on_epoch_end(self, epoch, logs=None):
@@ -195,7 +196,8 @@ def resume(path, epochs=None):
         config["training"]["epochs"] = epochs
     if run.checkpoints:
         model, epoch = _last_model(run.checkpoints)
-        history = _read_history(run.path / "history.csv", epoch)
+        monitor = f"val_{model.term_names[0]}"
+        history = _read_history(run.path / "history.csv", epoch, monitor)
         if epochs is not None and epochs < epoch:
             checks.fail(f"at least the {epoch} trained already", epochs=epochs)
     else:
@@ -227,12 +229,12 @@ def _table(history):
     return "\n".join(",".join(map(str, row)) for row in rows)
 
 
-def _read_history(path, epochs):
+def _read_history(path, epochs, monitor):
     """The rows of the first epochs; there may be more than the checkpoint knows of."""
     try:
         with open(path, newline="") as file:
             rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
-        numbers = [row["epoch"] for row in rows if "val_elbo" in row]
+        numbers = [row["epoch"] for row in rows if monitor in row]
     except (OSError, ValueError, TypeError, KeyError, csv.Error):
         numbers = []
     if numbers[:epochs] != list(range(1, epochs + 1)):
