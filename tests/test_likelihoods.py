@@ -107,3 +107,34 @@ def test_check_takes_what_is_in_the_support():
     assert likelihood.check(x=np.ones((2, 8, 8, 1), "uint8")).dtype == np.float32
     assert likelihood.check(x=np.zeros((0, 8, 8, 1))).shape == (0, 8, 8, 1)
     assert built("Normal").check(x=np.full((2, 8, 8, 1), -300.0)).min() == -300
+
+
+def test_noise_gives_what_the_distribution_gives(likelihood):
+    rng = np.random.default_rng(0)
+    params = tf.constant(rng.normal(size=likelihood.params_size), tf.float32)
+    noise = tf.constant(rng.random([20_000, likelihood.noise_size]), tf.float32)
+    drawn = likelihood.from_noise(noise, tf.broadcast_to(params, [20_000, len(params)]))
+    theirs = likelihood.elements(*tf.unstack(params)).sample(20_000, seed=1)
+    assert scipy.stats.ks_2samp(drawn, theirs).pvalue > 1e-4
+
+
+def test_levels_have_the_probabilities_of_a_softmax():
+    likelihood = built("Categorical")
+    logits = np.random.default_rng(0).normal(size=[8, 8, 4, 1])
+    x = np.random.default_rng(1).integers(0, 4, [8, 8, 1])
+    params = tf.constant(logits.reshape(1, 8, 8, 4), tf.float32)
+    chosen = np.take_along_axis(scipy.special.log_softmax(logits, 2)[..., 0], x, 2)
+    p_x, x = likelihood.distribution(params), tf.constant(x[None] / 3, tf.float32)
+    np.testing.assert_allclose(p_x.log_prob(x), [chosen.sum()], rtol=1e-5)
+    np.testing.assert_allclose(likelihood.log_density(x, params), [chosen.sum()], 1e-5)
+    mean = scipy.special.softmax(logits, 2)[..., 0] @ np.linspace(0, 1, 4)
+    np.testing.assert_allclose(p_x.mean()[0, ..., 0], mean, rtol=1e-5)
+
+
+def test_a_mixture_of_one_is_a_normal():
+    mixture = likelihoods.NormalMixture(decoder(params_size=3), 1)
+    p_x = mixture.elements(tf.constant([0.3]), tf.constant([1.0]), tf.constant([0.5]))
+    scale = np.log1p(np.exp(0.5)) + 1e-3
+    np.testing.assert_allclose(
+        p_x.log_prob([2.0]), scipy.stats.norm(1, scale).logpdf([2.0]), rtol=1e-5
+    )

@@ -70,6 +70,9 @@ class _Levels(tfd.Categorical):
         chosen = tf.one_hot(index, self.logits.shape[-1])
         return tf.reduce_sum(chosen * tf.nn.log_softmax(self.logits), axis=-1)
 
+    def _sample_n(self, n, seed=None):
+        return super()._sample_n(n, seed) / (self.logits.shape[-1] - 1)
+
     def _mean(self):
         levels = tf.linspace(0.0, 1.0, self.logits.shape[-1])
         return tf.linalg.matvec(self.probs_parameter(), levels)
