@@ -168,6 +168,8 @@ PRESETS = {
         | _WARM
         | {"num_flows": 2, "transform": "gated", "context_dim": 64},
         training=_LONG | {"epochs": 300},  # as long as the VAE's 400
+        score="with --data binarized_mnist: test log p(x) -85.51 nats, by `tfvae "
+        "evaluate --samples 1000`",
     ),
     "planar_flow_vae_mnist": Preset(
         "VAE whose posterior is a planar flow of ten steps",
