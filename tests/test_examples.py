@@ -71,6 +71,12 @@ def test_posteriors_side_by_side(tmp_path):
     assert "IAF, 2 steps" in run("benchmarks/flow_cost.py", *small, folder=tmp_path)
 
 
+def test_made_on_binary_data(tmp_path):
+    small = ["digits", "--epochs=2", "--hidden-units", "16", "--masks=2"]
+    assert "test=-" in run("benchmarks/made.py", *small, folder=tmp_path)
+    assert len((tmp_path / "made.csv").read_text().splitlines()) == 2
+
+
 def test_flows_fitted_to_densities(tmp_path):
     arguments = ["--steps=20", "--flows", "spline, 4"]
     out = run("benchmarks/energies.py", *arguments, folder=tmp_path)
