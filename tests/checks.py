@@ -170,6 +170,19 @@ AUTOREGRESSIVE = {
             num_components=2,
         )
     ),
+    "PixelCNN": lambda: tfvae.PixelCNN(
+        tfvae.layers.GatedPixelNetwork(SHAPE, 8, 3, first_kernel_size=5)
+    ),
+    "PixelCNN-residual-DiscretizedLogistic": lambda: tfvae.PixelCNN(
+        tfvae.likelihoods.DiscretizedLogistic(
+            tfvae.layers.ResidualPixelNetwork(SHAPE, 8, 2, params_size=6),
+            num_components=2,
+        )
+    ),
+    "PixelRNN-row": lambda: tfvae.PixelRNN(tfvae.layers.RowLSTM(SHAPE, 4, 2)),
+    "PixelRNN-diagonal": lambda: tfvae.PixelRNN(
+        tfvae.layers.DiagonalBiLSTM(SHAPE, 4, 2)
+    ),
 }
 
 

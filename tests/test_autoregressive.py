@@ -1,5 +1,6 @@
 """Autoregressive models: sums over all x, orders, samples, completions, training."""
 
+import functools
 import itertools
 
 import keras
@@ -12,7 +13,7 @@ import tfvae
 from tests.checks import AUTOREGRESSIVE, SHAPE, assert_same_state, encoder, images
 from tfvae.layers import MaskedAutoencoder
 from tfvae.layers.autoregressive import by_full_passes
-from tfvae.likelihoods import Categorical, NormalMixture
+from tfvae.likelihoods import Bernoulli, Categorical, NormalMixture
 
 
 def randomized(model, size=0.7):
@@ -35,6 +36,16 @@ def index_of(x, levels):
     return steps @ (levels ** np.arange(steps.shape[1])[::-1])
 
 
+def _levels(levels):
+    return Bernoulli if levels == 2 else functools.partial(Categorical, levels=levels)
+
+
+PIXEL_NETWORKS = [
+    (tfvae.PixelCNN, tfvae.layers.ResidualPixelNetwork),
+    (tfvae.PixelCNN, tfvae.layers.GatedPixelNetwork),
+    (tfvae.PixelRNN, tfvae.layers.RowLSTM),
+    (tfvae.PixelRNN, tfvae.layers.DiagonalBiLSTM),
+]
 # With the number of levels.
 SMALL = {
     "MADE": (lambda: tfvae.MADE(MaskedAutoencoder((3, 3, 1), [16])), 2),
@@ -57,6 +68,20 @@ SMALL = {
         ),
         3,
     ),
+    **{
+        f"{network.__name__}-{'x'.join(map(str, shape))}": (
+            lambda model=model, network=network, shape=shape, levels=levels: model(
+                _levels(levels)(
+                    network(
+                        shape, 6, 3, 1 if levels == 2 else levels, first_kernel_size=3
+                    )
+                )
+            ),
+            levels,
+        )
+        for model, network in PIXEL_NETWORKS
+        for shape, levels in (((3, 3, 1), 2), ((2, 2, 2), 3))
+    },
     "MADE-one": (lambda: tfvae.MADE(MaskedAutoencoder((1,), [4])), 2),
 }
 
@@ -137,8 +162,8 @@ def test_fast_sampling_gives_what_full_passes_give(options, dim):
 
         @tf.function(autograph=False, jit_compile=jit_compile)
         def both():
-            fast = network.generate(choose, 5, index)
-            return fast, by_full_passes(network, choose, 5, index)
+            fast = network.generate(choose, 5, mask_index=index)
+            return fast, by_full_passes(network, choose, 5, mask_index=index)
 
         np.testing.assert_allclose(*both(), rtol=1e-4, atol=1e-5)
 
@@ -206,7 +231,9 @@ def test_each_batch_trains_the_next_mask():
     seed = tf.constant([0, 0])
     for turn in (0, 1, 2, 0):
         trained = model.terms(x, seed, training=True)["objective"]
-        np.testing.assert_allclose(trained, model._log_prob_of(x, turn), rtol=1e-5)
+        np.testing.assert_allclose(
+            trained, model._log_prob_of(x, None, turn), rtol=1e-5
+        )
         model.train_on_batch(images(8))
 
 

@@ -25,6 +25,8 @@ from tfvae.models import (
     AuxiliaryVAE,
     BetaVAE,
     FullCovarianceVAE,
+    PixelCNN,
+    PixelRNN,
     PlanarFlowVAE,
 )
 
@@ -36,6 +38,8 @@ __all__ = [
     "AuxiliaryVAE",
     "BetaVAE",
     "FullCovarianceVAE",
+    "PixelCNN",
+    "PixelRNN",
     "PlanarFlowVAE",
     "callbacks",
     "data",

@@ -80,6 +80,20 @@ def booleans(shape, **argument):
         fail(f"of a shape that fits {list(shape)}", **{name: list(value.shape)})
 
 
+def labels(num_classes, num_rows, **argument):
+    """Returns the one named argument as int32 labels `[num_rows]` from 0."""
+    ((name, value),) = argument.items()
+    expected = f"labels from 0 to {num_classes - 1}, one for each of {num_rows} rows"
+    value = np.asarray(value)
+    if value.dtype.kind not in "iu":
+        fail(expected, error=TypeError, **{name: value.dtype})
+    if value.shape != (num_rows,):
+        fail(expected, **{name: f"of shape {list(value.shape)}"})
+    if value.size and not 0 <= value.min() <= value.max() < num_classes:
+        fail(expected, **{name: f"from {value.min()} to {value.max()}"})
+    return value.astype("int32")
+
+
 def latent_variable_model(model):
     """Returns the model if it is one."""
     if not hasattr(model, "log_densities"):

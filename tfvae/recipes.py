@@ -13,6 +13,8 @@ from tfvae.models import (
     AuxiliaryVAE,
     BetaVAE,
     FullCovarianceVAE,
+    PixelCNN,
+    PixelRNN,
     PlanarFlowVAE,
 )
 
@@ -68,8 +70,8 @@ def _conv(make, event_shape, *, latent_dim, filters, units, **options):
     return make(encoder, decoder, latent_dim=latent_dim, **options)
 
 
-def _made(event_shape, **options):
-    return MADE(layers.MaskedAutoencoder(event_shape, **options))
+def _over(model, network, event_shape, **options):
+    return model(network(event_shape, **options))
 
 
 def _gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
@@ -111,6 +113,18 @@ _LONG = {
     "weight_decay": 0.1,
     "patience": 100,
     "seed": 0,
+}
+_PIXELS = {
+    "filters": 24,
+    "num_blocks": 8,
+    "kernel_size": 3,
+    "first_kernel_size": 7,
+}
+_PIXEL_BY_PIXEL = _LONG | {
+    "epochs": 20,
+    "batch_size": 50,
+    "learning_rate": 2e-3,
+    "weight_decay": 0.0,
 }
 
 PRESETS = {
@@ -197,7 +211,7 @@ PRESETS = {
     "made_mnist": Preset(
         "Masked autoencoder: exact likelihood, pixel by pixel",
         data=_MNIST,
-        build=_made,
+        build=functools.partial(_over, MADE, layers.MaskedAutoencoder),
         model={
             "hidden_units": [1000, 1000],
             "order": "natural",
@@ -207,6 +221,27 @@ PRESETS = {
             "num_masks": 1,
         },
         training=_LONG | {"epochs": 50},
+    ),
+    "pixelcnn_mnist": Preset(
+        "Gated PixelCNN: exact likelihood by convolutions, sharp samples",
+        data=_MNIST,
+        build=functools.partial(_over, PixelCNN, layers.GatedPixelNetwork),
+        model=_PIXELS,
+        training=_PIXEL_BY_PIXEL,
+    ),
+    "row_lstm_mnist": Preset(
+        "PixelRNN whose LSTMs go row by row",
+        data=_MNIST,
+        build=functools.partial(_over, PixelRNN, layers.RowLSTM),
+        model=_PIXELS | {"filters": 16},
+        training=_PIXEL_BY_PIXEL,
+    ),
+    "diagonal_bilstm_mnist": Preset(
+        "PixelRNN whose LSTMs go along the diagonals, and see all pixels before",
+        data=_MNIST,
+        build=functools.partial(_over, PixelRNN, layers.DiagonalBiLSTM),
+        model={"filters": 16, "num_blocks": 5, "first_kernel_size": 7},
+        training=_PIXEL_BY_PIXEL | {"epochs": 15},
     ),
     "conv_vae_fashion_mnist": Preset(
         "Convolutional VAE on Fashion-MNIST",

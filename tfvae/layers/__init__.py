@@ -5,12 +5,22 @@ from tfvae.layers.autoregressive import AutoregressiveNetwork
 from tfvae.layers.context import ContextMLP
 from tfvae.layers.gated import GatedDense
 from tfvae.layers.masked import MaskedDense, MaskedMLP
+from tfvae.layers.pixel_cnn import GatedPixelNetwork, ResidualPixelNetwork
+from tfvae.layers.pixel_rnn import DiagonalBiLSTM, RecurrentNetwork, RowLSTM
+from tfvae.layers.pixels import ConvolutionalNetwork, PixelNetwork
 
 __all__ = [
     "AutoregressiveNetwork",
     "ContextMLP",
+    "ConvolutionalNetwork",
+    "DiagonalBiLSTM",
     "GatedDense",
+    "GatedPixelNetwork",
     "MaskedAutoencoder",
     "MaskedDense",
     "MaskedMLP",
+    "PixelNetwork",
+    "RecurrentNetwork",
+    "ResidualPixelNetwork",
+    "RowLSTM",
 ]

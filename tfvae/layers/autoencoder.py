@@ -27,6 +27,7 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         sampled: As in `MaskedMLP`.
         num_masks: As in `MaskedMLP`.
         seed: As in `MaskedMLP`.
+        context_dim: Size of the context; 0 for none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Raises:
@@ -55,9 +56,11 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         sampled=False,
         num_masks=1,
         seed=0,
+        context_dim=0,
         **kwargs,
     ):
-        super().__init__(event_shape, params_size, num_masks, **kwargs)
+        shared = {"num_masks": num_masks, "context_dim": context_dim}
+        super().__init__(event_shape, params_size, **shared, **kwargs)
         self.mlp = MaskedMLP(
             self.dim,
             params_size,
@@ -66,21 +69,22 @@ class MaskedAutoencoder(AutoregressiveNetwork):
             activation=activation,
             direct=direct,
             sampled=sampled,
-            num_masks=num_masks,
             seed=seed,
+            **shared,
             dtype=self.dtype_policy,
         )
         self.hidden_units, self.activation = self.mlp.hidden_units, self.mlp.activation
         self.order, self.direct, self.sampled = order, direct, sampled
         self.seed = seed
 
-    def build(self, x_shape=None):
+    def build(self, x_shape=None, context_shape=None):
         self.mlp.build()
         self.built = True
 
-    def call(self, x, mask_index=0, training=False):
+    def call(self, x, context=None, mask_index=0, training=False):
         *outer, channels = self.event_shape
-        params = self.mlp(tf.reshape(x, [-1, self.dim]), mask_index=mask_index)
+        x, context = tf.reshape(x, [-1, self.dim]), self._context(context)
+        params = self.mlp(x, context, mask_index=mask_index)
         shape = [-1, self.dim // channels, channels, self.params_size]
         params = tf.transpose(tf.reshape(params, shape), [0, 1, 3, 2])
         return tf.reshape(params, [-1, *outer, self.params_size * channels])
@@ -89,14 +93,14 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         """See `AutoregressiveNetwork`."""
         return tf.gather(np.argsort(self.mlp.places).astype("int32"), mask_index)
 
-    def generate(self, choose, num_rows, mask_index=0):
+    def generate(self, choose, num_rows, context=None, mask_index=0):
         """See `AutoregressiveNetwork`; each unit is computed once.
 
         When the element at a place is known, so are the hidden units of that degree,
         which see nothing later. What is not known yet is 0, so that no mask is needed.
         """
         sequence = self.sequence(mask_index)
-        hidden, output, shortcut = self._blocks(mask_index)
+        hidden, output, shortcut = self._blocks(mask_index, context)
 
         def step(place, x, *states):
             i = sequence[place]
@@ -119,34 +123,39 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         x = tf.transpose(x[None], [0, 2, 1])
         return tf.reshape(x, [num_rows, *self.event_shape])
 
-    def _blocks(self, mask_index):
+    def _blocks(self, mask_index, context):
         """The weights in the order in which `generate` uses them."""
         *hidden, output = self.mlp.masked
+        *shifts, last = self.mlp.shifts(self._context(context))
         blocks, inputs = [], np.arange(self.dim)
-        for layer in hidden:
+        for layer, shift in zip(hidden, shifts, strict=True):
             units = _by_degree(layer.out_degrees, max(1, self.dim - 1))
             units = tf.gather(units, mask_index)
-            blocks.append(_Block.of(layer, inputs, units))
+            blocks.append(_Block.of(layer, shift, inputs, units))
             inputs = tf.reshape(units, [-1])
         x, columns = np.arange(self.dim), np.arange(self.dim * self.params_size)
         columns = columns.reshape(self.dim, -1)
-        shortcut = [_Block.of(layer, x, columns) for layer in self.mlp.shortcut]
-        return blocks, _Block.of(output, inputs, columns), shortcut
+        shortcut = [_Block.of(layer, 0.0, x, columns) for layer in self.mlp.shortcut]
+        return blocks, _Block.of(output, last, inputs, columns), shortcut
 
 
 class _Block(typing.NamedTuple):
-    """Weights `[blocks, units, inputs]` and biases `[blocks, units, 1]`."""
+    """Weights `[blocks, units, inputs]` and biases `[blocks, units, batch or 1]`."""
 
     kernel: tf.Tensor
     bias: tf.Tensor
 
     @classmethod
-    def of(cls, layer, inputs, units):
-        """Of a layer those inputs and `[blocks, units]`; what is beyond them is 0."""
+    def of(cls, layer, shift, inputs, units):
+        """Of a layer those inputs and `[blocks, units]`; what is beyond them is 0.
+
+        The shift `[batch or 1, outputs]` is added to the bias.
+        """
         kernel = tf.gather(tf.pad(layer.kernel, [[0, 1], [0, 1]]), inputs)
         kernel = tf.transpose(tf.gather(kernel, units, axis=1), [1, 2, 0])
-        bias = 0 * layer.kernel[0] if layer.bias is None else layer.bias
-        return cls(kernel, tf.gather(tf.pad(bias, [[0, 1]]), units)[..., None])
+        bias = 0 * layer.kernel[:1] if layer.bias is None else layer.bias[None]
+        bias = tf.pad(tf.transpose(bias + shift), [[0, 1], [0, 0]])
+        return cls(kernel, tf.gather(bias, units))
 
     def at(self, i, x):
         """What block i gives for x `[..., batch]`: `[units, batch]`."""

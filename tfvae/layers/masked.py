@@ -210,15 +210,21 @@ class MaskedMLP(Configurable, keras.layers.Layer):
     def call(self, x, context=None, mask_index=0):
         checks.width(self.dim, "dim", x=x)
         checks.width(self.context_dim, "context_dim", context=context)
-        params = x
+        params, shifts = x, self.shifts(context)
         for i, layer in enumerate(self.masked):
             params = layer(self.activation(params) if i else x, mask_index=mask_index)
             if self.context_dim:
-                params += dense(self._conditioners[i], context)
+                params += shifts[i]
         for layer in self.shortcut:
             params += layer(x, mask_index=mask_index)
         outer = keras.ops.shape(params)[:-1]
         return keras.ops.reshape(params, (*outer, self.dim, self.params_size))
+
+    def shifts(self, context):
+        """What a context adds in each layer; 0 where there is none."""
+        if not self.context_dim:
+            return [0.0] * len(self.masked)
+        return [dense(layer, context) for layer in self._conditioners]
 
     def compute_output_shape(self, x_shape, context_shape=None):
         """`[..., dim, params_size]`."""

@@ -2,6 +2,7 @@
 
 from tfvae.likelihoods.base import Likelihood
 from tfvae.likelihoods.categorical import Categorical
+from tfvae.likelihoods.logistic import DiscretizedLogistic
 from tfvae.likelihoods.logit import Bernoulli, ContinuousBernoulli
 from tfvae.likelihoods.normal import Normal, NormalMixture
 
@@ -9,6 +10,7 @@ __all__ = [
     "Bernoulli",
     "Categorical",
     "ContinuousBernoulli",
+    "DiscretizedLogistic",
     "Likelihood",
     "Normal",
     "NormalMixture",

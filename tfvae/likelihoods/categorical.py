@@ -10,8 +10,27 @@ from tfvae.likelihoods.base import Likelihood
 tfd = tfp.distributions
 
 
+class Leveled(Likelihood):
+    """Abstract: elements of a number of levels, which lie evenly in [0, 1]."""
+
+    support = (0, 1)
+
+    def __init__(self, decoder, levels=256, **kwargs):
+        super().__init__(decoder, **kwargs)
+        self.levels = checks.integer(minimum=2, levels=levels)
+
+    def check(self, **argument):
+        """See `Likelihood`; what lies between levels is refused."""
+        x = super().check(**argument)
+        steps = x * (self.levels - 1)
+        if (abs(steps - steps.round()) > 1e-3).any():
+            expected = f"of {self.levels} levels: multiples of 1 / {self.levels - 1}"
+            checks.fail(expected, **argument)
+        return x
+
+
 @register
-class Categorical(Likelihood):
+class Categorical(Leveled):
     """A probability for each level: `p(x = i / (levels - 1)) = softmax(logits)_i`.
 
     Args:
@@ -31,25 +50,10 @@ class Categorical(Likelihood):
         TensorShape([5])
     """
 
-    support = (0, 1)
-
-    def __init__(self, decoder, levels=256, **kwargs):
-        super().__init__(decoder, **kwargs)
-        self.levels = checks.integer(minimum=2, levels=levels)
-
     @property
     def params_size(self):
         """A logit for each level."""
         return self.levels
-
-    def check(self, **argument):
-        """See `Likelihood`; what lies between levels is refused."""
-        x = super().check(**argument)
-        steps = x * (self.levels - 1)
-        if (abs(steps - steps.round()) > 1e-3).any():
-            expected = f"of {self.levels} levels: multiples of 1 / {self.levels - 1}"
-            checks.fail(expected, **argument)
-        return x
 
     def elements(self, *logits):
         """A distribution of levels, with the values of x."""

@@ -86,7 +86,7 @@ class Normal(Likelihood):
 
 def _normal(noise):
     """A standard normal number of two uniform ones, by operators that TFLite has."""
-    radius = tf.sqrt(-2 * tf.math.log(noise[..., 0]))
+    radius = tf.sqrt(-2 * tf.math.log(1 - noise[..., 0]))  # TFLite's noise has zeros
     return radius * tf.cos(2 * math.pi * noise[..., 1])
 
 

@@ -9,6 +9,8 @@ from tfvae.models.flexible import (
 )
 from tfvae.models.made import MADE
 from tfvae.models.named import IWAE, BetaVAE
+from tfvae.models.pixel_cnn import PixelCNN
+from tfvae.models.pixel_rnn import PixelRNN
 from tfvae.models.signatures import Signature
 from tfvae.models.vae import VAE
 
@@ -21,6 +23,8 @@ __all__ = [
     "BetaVAE",
     "FullCovarianceVAE",
     "GenerativeModel",
+    "PixelCNN",
+    "PixelRNN",
     "PlanarFlowVAE",
     "Signature",
 ]

@@ -22,16 +22,21 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     Where the network has several masks, training takes one after the other, and the
     model is the mixture of all: `p(x) = mean_m p_m(x)`, a mean of probabilities.
 
+    Where the network has a context, the model is `p(x | y)` and takes y beside x: in
+    `fit`, `evaluate` and data sets as their target, elsewhere by its name.
+
     Args:
         likelihood: A `likelihoods.Likelihood` over a network of `kind`; or the network
             alone, for Bernoulli elements.
+        num_classes: Number of classes, where y is a label from 0 for each example; 0
+            where y is a vector for each, or there is none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
     # The class of network that a model is made of.
     kind = AutoregressiveNetwork
 
-    def __init__(self, likelihood, **kwargs):
+    def __init__(self, likelihood, num_classes=0, **kwargs):
         if not isinstance(likelihood, Likelihood):
             likelihood = Bernoulli(likelihood)
         expected = f"a likelihood over a tfvae.layers.{self.kind.__name__}"
@@ -39,6 +44,10 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             checks.fail(expected, error=TypeError, likelihood=likelihood)
         super().__init__(**kwargs)
         self.likelihood, self.network = likelihood, likelihood.network
+        self.num_classes = checks.integer(minimum=0, num_classes=num_classes)
+        if num_classes not in (0, self.network.context_dim):
+            expected = f"0, or the network's context_dim of {self.network.context_dim}"
+            checks.fail(expected, num_classes=num_classes)
         self.build((None, *self.network.event_shape))
 
     def build(self, input_shape):
@@ -46,8 +55,8 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             self.likelihood.build(tuple(input_shape))
             self.built = True
 
-    def call(self, x, training=False):
-        return self._log_prob(x)
+    def call(self, inputs, training=False):
+        return self._log_prob(*_pair(inputs))
 
     @property
     def event_shape(self):
@@ -61,41 +70,54 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
     def terms(self, inputs, seed, training=False):
         """See `GenerativeModel.terms`; in training of one mask, in turn."""
+        x, y = _pair(inputs)
         if training and self.network.num_masks > 1:
             turn = tf.cast(self.optimizer.iterations, tf.int32) % self.network.num_masks
-            log_prob = self._log_prob_of(inputs, turn, training=True)
+            log_prob = self._log_prob_of(x, self._context(y), turn, training=True)
         else:
-            log_prob = self._log_prob(inputs, training=training)
+            log_prob = self._log_prob(x, y, training=training)
         return {"objective": log_prob, "log_prob": log_prob}
 
-    def log_prob(self, x):
-        """`log p(x)` of each example, `[batch]`, in nats.
+    def unpack(self, data):
+        """See `GenerativeModel.unpack`; `(x, y)` where there is a context."""
+        if not self.network.context_dim:
+            return super().unpack(data)
+        x, y = feeding.unzip(data)
+        return tf.cast(x, tf.float32), y
+
+    def log_prob(self, x, y=None):
+        """`log p(x)` or `log p(x | y)` of each example, `[batch]`, in nats.
 
         Args:
             x: Data `[batch, *event_shape]`, or a data set of it.
+            y: Where there is a context, labels `[batch]`, vectors `[batch, size]`, or
+                one for all.
 
         Raises:
-            TypeError: Where x holds no real numbers.
-            ValueError: Where x does not fit the model.
+            TypeError: Where x holds no real numbers, or y no labels.
+            ValueError: Where x or y does not fit the model.
         """
-        return self.run("serving_default", x=self.check_inputs(x))["log_prob"]
+        x = self.check_inputs(x)
+        return self.run("serving_default", x=x, **self._given(y, len(x)))["log_prob"]
 
-    def sample(self, num_samples, seed=None):
-        """Draws of p(x), `[num_samples, *event_shape]`.
+    def sample(self, num_samples, seed=None, y=None):
+        """Draws of p(x) or p(x | y), `[num_samples, *event_shape]`.
 
         Args:
             num_samples: Number of samples, 0 or more.
             seed: int, `keras.random.SeedGenerator` or None; row i depends on the seed
                 and on i alone.
+            y: As in `log_prob`.
 
         Raises:
             TypeError: Where an argument is of the wrong kind.
-            ValueError: Where `num_samples` is negative.
+            ValueError: Where `num_samples` is negative, or y does not fit the model.
         """
         num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        return self.run("sample", seed=seeds.rows(seed, num_samples))["x"]
+        given = self._given(y, num_samples)
+        return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
 
-    def complete(self, x, observed, seed=None):
+    def complete(self, x, observed, seed=None, y=None):
         """Draws what is not observed, each element given those before it.
 
         What is observed later in the order has no say: a draw of `p(x | observed)`
@@ -105,38 +127,38 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             x: Data `[batch, *event_shape]`; it counts where it is observed.
             observed: Booleans that broadcast to the shape of x.
             seed: As in `sample`.
+            y: As in `log_prob`.
 
         Returns:
             A tensor `[batch, *event_shape]`.
 
         Raises:
             TypeError: Where `observed` holds no booleans, or x no real numbers.
-            ValueError: Where x or `observed` does not fit the model.
+            ValueError: Where x, `observed` or y does not fit the model.
         """
         x = feeding.to_array(x)
         observed = checks.booleans(x.shape, observed=observed)
         x = self.check_inputs(np.where(observed, x, 0))
         inputs = {"x": x, "observed": observed, "seed": seeds.rows(seed, len(x))}
-        return self.run("complete", **inputs)["x"]
+        return self.run("complete", **inputs, **self._given(y, len(x)))["x"]
 
     def signatures(self):
-        """`serving_default` (log_prob), `sample`, `complete`."""
-        shape = [None, *self.event_shape]
-        x = tf.TensorSpec(shape, tf.float32, name="x")
-        observed = tf.TensorSpec(shape, tf.bool, name="observed")
+        """`serving_default` (log_prob), `sample`, `complete`, with y if it counts."""
+        x, observed, *y = self._specs()
         seed = tf.TensorSpec([None, 2], tf.int32, name="seed")
         return {
             "serving_default": Signature(
-                lambda x: {"log_prob": self._log_prob(x)}, (x,)
+                lambda x, y=None: {"log_prob": self._log_prob(x, y)}, (x, *y)
             ),
             "sample": Signature(
-                lambda seed: {"x": self._generate(self._noise(seed))}, (seed,)
+                lambda seed, y=None: {"x": self._generate(self._noise(seed), y)},
+                (seed, *y),
             ),
             "complete": Signature(
-                lambda x, observed, seed: {
-                    "x": self._generate(self._noise(seed), x, observed)
+                lambda x, observed, seed, y=None: {
+                    "x": self._generate(self._noise(seed), y, x, observed)
                 },
-                (x, observed, seed),
+                (x, observed, seed, *y),
             ),
         }
 
@@ -148,21 +170,26 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
         Returns:
             A dict of `Signature`: `log_prob`, `sample(noise)` and
-            `complete(x, observed, noise)` for uniform noise, and `sample_random()`.
+            `complete(x, observed, noise)` for uniform noise, and `sample_random()`;
+            each with y where it counts.
         """
-        both = self.signatures()
+        x, observed, *y = self._specs()
         noise = tf.TensorSpec([None, self._noise_dim], tf.float32, name="noise")
-        x, observed, _ = both["complete"].inputs
         shape = [batch_size, self._noise_dim]
         return {
-            "log_prob": both["serving_default"],
-            "sample": Signature(lambda noise: {"x": self._generate(noise)}, (noise,)),
+            "log_prob": self.signatures()["serving_default"],
+            "sample": Signature(
+                lambda noise, y=None: {"x": self._generate(noise, y)}, (noise, *y)
+            ),
             "complete": Signature(
-                lambda x, observed, noise: {"x": self._generate(noise, x, observed)},
-                (x, observed, noise),
+                lambda x, observed, noise, y=None: {
+                    "x": self._generate(noise, y, x, observed)
+                },
+                (x, observed, noise, *y),
             ),
             "sample_random": Signature(
-                lambda: {"x": self._generate(tf.random.uniform(shape))}, ()
+                lambda y=None: {"x": self._generate(tf.random.uniform(shape), y)},
+                tuple(y),
             ),
         }
 
@@ -170,22 +197,68 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
         return self.likelihood.check(x=feeding.to_array(x))
 
-    def _log_prob(self, x, training=False):
-        num_masks = self.network.num_masks
-        first = self._log_prob_of(x, 0, training)
+    def check_pair(self, x, y):
+        """See `GenerativeModel.check_pair`; with y where there is a context."""
+        if not self.network.context_dim:
+            return super().check_pair(x, y)
+        x = self.check_inputs(x)
+        return x, self._check_y(y, len(x))
+
+    def _check_y(self, y, num_rows):
+        if self.num_classes:
+            return checks.labels(self.num_classes, num_rows, y=y)
+        y = checks.array((self.network.context_dim,), y=y)
+        if len(y) != num_rows:
+            checks.fail(f"of {num_rows} rows, as x", y=f"of {len(y)} rows")
+        return y
+
+    def _given(self, y, num_rows):
+        """Further inputs of a signature: y by its name, or none."""
+        if not self.network.context_dim:
+            if y is not None:
+                checks.fail("left out: the model has no context", y=y)
+            return {}
+        if y is None:
+            checks.fail("given: the model has a context", y=y)
+        size = [] if self.num_classes else [self.network.context_dim]
+        if list(np.shape(y)) == size:
+            y = np.broadcast_to(y, [num_rows, *size])
+        return {"y": self._check_y(y, num_rows)}
+
+    def _specs(self):
+        """What x, observed and, if it counts, y are in a signature."""
+        shape, size = [None, *self.event_shape], self.network.context_dim
+        specs = [
+            tf.TensorSpec(shape, tf.float32, name="x"),
+            tf.TensorSpec(shape, tf.bool, name="observed"),
+        ]
+        if self.num_classes:
+            specs.append(tf.TensorSpec([None], tf.int32, name="y"))
+        elif size:
+            specs.append(tf.TensorSpec([None, size], tf.float32, name="y"))
+        return specs
+
+    def _context(self, y):
+        if not self.num_classes:
+            return y
+        return tf.one_hot(tf.cast(y, tf.int32), self.num_classes)
+
+    def _log_prob(self, x, y=None, training=False):
+        num_masks, context = self.network.num_masks, self._context(y)
+        first = self._log_prob_of(x, context, 0, training)
         if num_masks == 1:
             return first
 
         def add(i, total):
-            log_prob = self._log_prob_of(x, i, training)
+            log_prob = self._log_prob_of(x, context, i, training)
             return i + 1, tfp.math.log_add_exp(total, log_prob)
 
         loop = (tf.constant(1), first)
         _, total = tf.while_loop(lambda i, _: i < num_masks, add, loop)
         return total - math.log(num_masks)
 
-    def _log_prob_of(self, x, mask_index, training=False):
-        params = self.network(x, mask_index=mask_index, training=training)
+    def _log_prob_of(self, x, context, mask_index, training=False):
+        params = self.network(x, context, mask_index=mask_index, training=training)
         return self.likelihood.log_density(x, tf.cast(params, tf.float32))
 
     @property
@@ -196,8 +269,9 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     def _noise(self, seed):
         return seeds.uniform(seed, [tf.shape(seed)[0], self._noise_dim])
 
-    def _generate(self, noise, x=None, observed=None):
+    def _generate(self, noise, y=None, x=None, observed=None):
         """Draws from noise, with what is observed in its place."""
+        context = None if y is None else self._context(y)
         num_rows, dim = keras.ops.shape(noise)[0], self.network.dim
         shape = [num_rows, dim, self.likelihood.noise_size]
         for_elements = tf.reshape(noise[:, 1:], shape)
@@ -211,7 +285,14 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         num_masks = self.network.num_masks
         mask = tf.cast(noise[:, 0] * num_masks, tf.int32)
         if num_masks == 1:
-            return self.network.generate(choose, num_rows)
+            return self.network.generate(choose, num_rows, context)
         # A loop of loops is more than TFLite's converter can do.
-        drawn = [self.network.generate(choose, num_rows, i) for i in range(num_masks)]
+        drawn = [
+            self.network.generate(choose, num_rows, context, i)
+            for i in range(num_masks)
+        ]
         return tf.gather(tf.stack(drawn, axis=1), mask, batch_dims=1)
+
+
+def _pair(inputs):
+    return inputs if isinstance(inputs, (tuple, list)) else (inputs, None)

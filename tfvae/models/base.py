@@ -57,6 +57,19 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
             ValueError: Where shape or values do not fit the model.
         """
 
+    def check_pair(self, x, y):
+        """The checked arrays that a batch consists of: x alone, and y may be x again.
+
+        Args:
+            x: An array, as in `check_inputs`.
+            y: What came as its target, or None.
+
+        Returns:
+            A tuple of arrays.
+        """
+        feeding.same_target(x, y)
+        return (self.check_inputs(x),)
+
     def unpack(self, data):
         """The inputs in an element of a data set: `x`, `(x,)` or `(x, x)`."""
         return tf.cast(feeding.unzip(data)[0], tf.float32)

@@ -100,21 +100,30 @@ def check_batch_size(batch_size):
     return 32 if batch_size is None else checks.integer(batch_size=batch_size)
 
 
-def split(x, validation_split):
-    """An array cut in two: training rows first, the share to hold out last.
+def split(x, y, validation_split):
+    """Arrays cut in two: training rows first, the share to hold out last.
+
+    Returns:
+        Two pairs of x and y, where y may be None.
 
     Raises:
         TypeError: Where x is a stream.
-        ValueError: Where the share is not between 0 and 1 or leaves a side empty.
+        ValueError: Where the share is not between 0 and 1 or leaves a side empty, or y
+            has not as many rows as x.
     """
     share = checks.number(minimum=0, maximum=1, validation_split=validation_split)
     if is_stream(x):
         expected = "0 with a data set: give `validation_data`"
         checks.fail(expected, error=TypeError, validation_split=validation_split)
+    if y is not None and len(y) != len(x):
+        checks.fail(f"of {len(x)} rows, as x", y=f"of {len(y)} rows")
     cut = int(len(x) * (1 - share))
     if cut in (0, len(x)):
         checks.fail("a share that leaves rows on both sides", validation_split=share)
-    return x[:cut], x[cut:]
+    return tuple(
+        (x[rows], None if y is None else y[rows])
+        for rows in (slice(cut), slice(cut, None))
+    )
 
 
 def to_array(x):
@@ -136,5 +145,5 @@ def unzip(data):
         return data, None
     data = [part for part in data if part is not None]  # as from `train_on_batch`
     if len(data) not in (1, 2):
-        checks.fail("x, (x,) or (x, x)", data=f"a tuple of {len(data)}")
+        checks.fail("x, (x,) or (x, y)", data=f"a tuple of {len(data)}")
     return data if len(data) == 2 else (data[0], None)

@@ -100,8 +100,8 @@ class Fitting:
 
         Args:
             x: Data: an array, or a `tf.data.Dataset`, `PyDataset` or generator whose
-                elements are `x`, `(x,)` or `(x, x)`.
-            y: Nothing, or x again.
+                elements are `x`, `(x,)` or `(x, y)`.
+            y: What the model is conditional on; else nothing, or x again.
             batch_size: Rows in a batch of an array, 32 when left out.
             epochs: Number of the epoch to stop after.
             verbose: As in Keras.
@@ -125,9 +125,7 @@ class Fitting:
         checks.integer(minimum=0, epochs=epochs)
         _check_no_weights(kwargs)
         if validation_split and validation_data is None:
-            feeding.same_target(x, y)
-            x, validation_data = feeding.split(x, validation_split)
-            y = None
+            (x, y), validation_data = feeding.split(x, y, validation_split)
         repeat = kwargs.get("steps_per_epoch") is not None
         x = self._feed(x, y, batch_size, self._turn_seed if shuffle else None, repeat)
         if validation_data is not None:
@@ -158,7 +156,7 @@ class Fitting:
 
         Args:
             x: Data, as in `fit`.
-            y: Nothing, or x again.
+            y: As in `fit`.
             batch_size: Rows in a batch of an array, 512 when left out.
             **kwargs: Keras's other arguments.
 
@@ -217,15 +215,12 @@ class Fitting:
         batch_size = feeding.check_batch_size(batch_size)
         if feeding.is_stream(x):
             first, x = feeding.first_batch(x)
-            x_first, y_first = feeding.unzip(first)
-            feeding.same_target(x_first, y_first)
-            self.check_inputs(x_first)
+            self.check_pair(*feeding.unzip(first))
             return x
-        feeding.same_target(x, y)
-        x = self.check_inputs(x)
-        if not len(x):
+        arrays = self.check_pair(x, y)
+        if not len(arrays[0]):
             checks.fail("an array with at least one example", x=x)
-        return feeding.arrays_to_dataset([x], batch_size, shuffle, repeat)
+        return feeding.arrays_to_dataset(arrays, batch_size, shuffle, repeat)
 
     def _steps_in_block(self, callbacks):
         asked = self._asked["steps_per_execution"]

@@ -1,0 +1,230 @@
+"""The networks of PixelCNN: plain and residual, or gated with two stacks."""
+
+import keras
+import tensorflow as tf
+
+from tfvae.config import register
+from tfvae.layers.pixels import ConvolutionalNetwork, halves
+
+
+@register
+class GatedPixelNetwork(ConvolutionalNetwork):
+    """Gated PixelCNN: a vertical stack of the rows above, a horizontal one of this row.
+
+    In each block, for features v of the vertical and h of the horizontal stack,
+    `v' = gate(V * v)` and `h' = h + W * gate(H * h + U * (V * v))`, where
+    `gate(a, b) = tanh(a) sigmoid(b)`, and a context is added inside of the gates. There
+    is no blind spot: with enough blocks a pixel sees all before it.
+
+    Args:
+        event_shape: Shape of one image, `(height, width, channels)`.
+        filters: Features of each stack.
+        num_blocks: Number of blocks, the first one included.
+        params_size: Parameters for each element, as the likelihood wants them.
+        kernel_size: Columns of a block's window, an odd number.
+        first_kernel_size: The same of the first block.
+        context_dim: Size of the context that all pixels see; 0 for none.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where one is too low or a window's size is even.
+
+    Example:
+        >>> network = tfvae.layers.GatedPixelNetwork((8, 8, 3), 12, 2, params_size=4)
+        >>> network(tf.zeros([5, 8, 8, 3])).shape
+        TensorShape([5, 8, 8, 12])
+
+    References:
+        van den Oord et al., Conditional Image Generation with PixelCNN Decoders, 2016,
+        https://arxiv.org/abs/1606.05328
+    """
+
+    def _make_layers(self):
+        double, single = self._degrees(*[self.filters] * 2), self._degrees(self.filters)
+        v_degrees = h_degrees = self._degrees(self.event_shape[-1])
+        self.blocks = []
+        for i in range(self.num_blocks):
+            reach = (self.kernel_size if i else self.first_kernel_size) // 2
+            # The first block's rows are those above alone.
+            rows = {"above": reach if i else reach - 1, "whole_rows": True}
+            self.blocks.append(
+                _Gated(
+                    self._conv(v_degrees, double, **rows, left=reach, right=reach),
+                    self._conv(double, double, whole_rows=True),
+                    self._conv(h_degrees, double, left=reach, strict=not i),
+                    self._conv(single, single),
+                )
+            )
+            self._add_context(4 * self.filters)
+            v_degrees = h_degrees = single
+        self._stream = single
+
+    def features(self, x, shifts):
+        """See `PixelNetwork`."""
+        v, h = tf.pad(x, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1], x
+        for block, shift in zip(self.blocks, shifts, strict=True):
+            v, from_above = block.down(block.vertical.padded(v), shift)
+            h = block.across(block.horizontal.padded(h), from_above)
+        return h
+
+    def start(self, num_rows):
+        """See `ConvolutionalNetwork`: rows above, what they give, pixels before."""
+        _, width, channels = self.event_shape
+        memory, features = [], channels
+        for block in self.blocks:
+            rows = tf.zeros([num_rows, block.vertical.above, width, features])
+            from_above = tf.zeros([num_rows, 1, width, 2 * self.filters])
+            before = tf.zeros([num_rows, 1, block.horizontal.left, features])
+            memory.append((rows, from_above, before))
+            features = self.filters
+        return memory
+
+    def next_row(self, x_above, memory, shifts):
+        """See `ConvolutionalNetwork`: the vertical stack of a row."""
+        v, new = None, []
+        for block, (rows, _, before), shift in zip(
+            self.blocks, memory, shifts, strict=True
+        ):
+            window = x_above
+            if v is not None:
+                rows = tf.concat([rows, v], axis=1)
+                window, rows = block.vertical.padded(rows, rows=False), rows[:, 1:]
+            v, from_above = block.down(window, shift)
+            new.append((rows, from_above, tf.zeros_like(before)))
+        return new
+
+    def at(self, column, window, memory, shifts):
+        """See `ConvolutionalNetwork`: the horizontal stack of a pixel."""
+        h, new = None, []
+        for block, (rows, all_from_above, before) in zip(
+            self.blocks, memory, strict=True
+        ):
+            if h is None:
+                reach = block.horizontal.left
+                window = window[:, reach:, : reach + 1]
+            else:
+                window = tf.concat([before, h], axis=2)
+                before = window[:, :, 1:]
+            from_above = tf.gather(all_from_above, [column], axis=2)
+            h = block.across(window, from_above)
+            new.append((rows, all_from_above, before))
+        return h, new
+
+
+class _Gated(keras.layers.Layer):
+    """One block of the two stacks, for windows whose rows and columns are padded."""
+
+    def __init__(self, vertical, to_horizontal, horizontal, out, **kwargs):
+        super().__init__(**kwargs)
+        self.vertical, self.to_horizontal = vertical, to_horizontal
+        self.horizontal, self.out = horizontal, out
+
+    def down(self, window, shift):
+        """The vertical stack's features, and what the horizontal one takes of them."""
+        y = self.vertical.valid(window)
+        for_rows, for_pixels = halves(shift)
+        return gate(y + for_rows), self.to_horizontal.valid(y) + for_pixels
+
+    def across(self, window, from_above):
+        """The horizontal stack's features."""
+        h = self.out.valid(gate(self.horizontal.valid(window) + from_above))
+        if window.shape[-1] == h.shape[-1]:
+            h += window[:, :, self.horizontal.left :]
+        return h
+
+
+@register
+class ResidualPixelNetwork(ConvolutionalNetwork):
+    """PixelCNN as first published: residual blocks of masked convolutions.
+
+    Each block is `y' = y + W2 * relu(M * relu(W1 * relu(y)))`, of 1 x 1 convolutions W
+    and a masked one M, which halves the features and doubles them again. It has a blind
+    spot: a pixel sees nothing of what lies to its upper right beyond a diagonal, see
+    `GatedPixelNetwork`.
+
+    Args:
+        event_shape: Shape of one image, `(height, width, channels)`.
+        filters: Features in the middle of a block; there are twice as many between.
+        num_blocks: Number of blocks after the first layer.
+        params_size: Parameters for each element, as the likelihood wants them.
+        kernel_size: Rows and columns of a block's window, an odd number.
+        first_kernel_size: The same of the first layer.
+        context_dim: Size of the context that all pixels see; 0 for none.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where one is too low or a window's size is even.
+
+    Example:
+        >>> network = tfvae.layers.ResidualPixelNetwork((8, 8, 1), 12, num_blocks=2)
+        >>> network(tf.zeros([5, 8, 8, 1])).shape
+        TensorShape([5, 8, 8, 1])
+
+    References:
+        van den Oord et al., Pixel Recurrent Neural Networks, 2016,
+        https://arxiv.org/abs/1601.06759
+    """
+
+    def _make_layers(self):
+        inputs, middle = map(self._degrees, [self.event_shape[-1], self.filters])
+        self._stream = self._degrees(2 * self.filters)
+        self.first = self._conv(
+            inputs, self._stream, strict=True, **_square(self.first_kernel_size)
+        )
+        self.blocks = []
+        for _ in range(self.num_blocks):
+            block = (
+                self._conv(self._stream, middle),
+                self._conv(middle, middle, **_square(self.kernel_size)),
+                self._conv(middle, self._stream),
+            )
+            self.blocks.append(block)
+            self._add_context(self.filters)
+
+    def features(self, x, shifts):
+        """See `PixelNetwork`."""
+        y = self.first(x)
+        for (narrow, masked, widen), shift in zip(self.blocks, shifts, strict=True):
+            z = masked(tf.nn.relu(narrow(tf.nn.relu(y)))) + shift
+            y += widen(tf.nn.relu(z))
+        return y
+
+    def start(self, num_rows):
+        """See `ConvolutionalNetwork`: the narrow features of the rows in a window."""
+        reach = self.kernel_size // 2
+        shape = [reach + 1, reach + self.event_shape[1] + reach, self.filters]
+        return [tf.zeros([num_rows, *shape])] * self.num_blocks
+
+    def next_row(self, x_above, memory, shifts):
+        """See `ConvolutionalNetwork`."""
+        return [
+            tf.concat([rows[:, 1:], tf.zeros_like(rows[:, :1])], axis=1)
+            for rows in memory
+        ]
+
+    def at(self, column, window, memory, shifts):
+        """See `ConvolutionalNetwork`."""
+        y, new, size = self.first.valid(window), [], self.kernel_size
+        for block, rows, shift in zip(self.blocks, memory, shifts, strict=True):
+            narrow, masked, widen = block
+            z = tf.nn.relu(narrow.valid(tf.nn.relu(y)))
+            here = tf.equal(tf.range(rows.shape[2]), size // 2 + column)
+            last = tf.where(here[:, None], z, rows[:, -1:])
+            rows = tf.concat([rows[:, :-1], last], axis=1)
+            window = tf.gather(rows, column + tf.range(size), axis=2)
+            y += widen.valid(tf.nn.relu(masked.valid(window) + shift))
+            new.append(rows)
+        return y, new
+
+
+def gate(y):
+    """`tanh(a) sigmoid(b)` for the halves a and b of features."""
+    a, b = tf.split(y, 2, axis=-1)
+    return tf.tanh(a) * tf.sigmoid(b)
+
+
+def _square(kernel_size):
+    reach = kernel_size // 2
+    return {"above": reach, "left": reach, "right": reach}
