@@ -78,6 +78,9 @@ LIKELIHOODS = {
     "Bernoulli": lambda: tfvae.likelihoods.Bernoulli(decoder()),
     "Categorical": lambda: tfvae.likelihoods.Categorical(decoder(params_size=4), 4),
     "ContinuousBernoulli": lambda: tfvae.likelihoods.ContinuousBernoulli(decoder()),
+    "DiscretizedLogistic": lambda: tfvae.likelihoods.DiscretizedLogistic(
+        decoder(params_size=6), levels=16, num_components=2
+    ),
     "Normal": lambda: tfvae.likelihoods.Normal(decoder(), 0.5),
     "NormalMixture": lambda: tfvae.likelihoods.NormalMixture(
         decoder(params_size=6), num_components=2

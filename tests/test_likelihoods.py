@@ -3,6 +3,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.special
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -129,6 +130,32 @@ def test_levels_have_the_probabilities_of_a_softmax():
     np.testing.assert_allclose(likelihood.log_density(x, params), [chosen.sum()], 1e-5)
     mean = scipy.special.softmax(logits, 2)[..., 0] @ np.linspace(0, 1, 4)
     np.testing.assert_allclose(p_x.mean()[0, ..., 0], mean, rtol=1e-5)
+
+
+@hypothesis.given(
+    st.floats(-1e4, 1e4, width=32), st.floats(-1e4, 1e4, width=32), st.integers(2, 256)
+)
+@hypothesis.settings(max_examples=100, deadline=None)
+def test_probabilities_of_logistic_bins_sum_to_one(loc, log_scale, levels):
+    likelihood = likelihoods.DiscretizedLogistic(decoder(params_size=6), levels, 2)
+    x = np.linspace(0, 1, levels, dtype="float32")
+    params = [0.3, -0.2, loc, -1.0, log_scale, 0.5]
+    p = np.exp(likelihood.elements(*np.float32(params)).log_prob(x))
+    assert p.sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_logistic_bins_are_as_scipy_has_them():
+    likelihood = likelihoods.DiscretizedLogistic(decoder(params_size=6), 5, 2)
+    x, edges = np.linspace(0, 1, 5), np.array([-np.inf, 1, 3, 5, 7, np.inf]) / 8
+    params = [0.3, -0.2, 0.4, -1.0, -1.5, -20.0]
+    bins = [
+        np.diff(scipy.stats.logistic(loc, scale).cdf(edges))
+        for loc, scale in ((0.7, np.exp(-1.5) / 2), (0.0, np.exp(-7) / 2))
+    ]
+    expected = scipy.special.softmax(params[:2]) @ bins
+    elements = likelihood.elements(*np.float32(params))
+    np.testing.assert_allclose(np.exp(elements.log_prob(x)), expected, 1e-4, 1e-12)
+    np.testing.assert_allclose(elements.mean(), expected @ x, rtol=1e-5)
 
 
 def test_a_mixture_of_one_is_a_normal():

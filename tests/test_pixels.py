@@ -47,6 +47,12 @@ def test_an_element_sees_none_but_those_before_it(make, shape):
     assert not np.triu(seen(network)).any()
 
 
+@pytest.mark.parametrize("make", NETWORKS)
+def test_no_pixel_leaks_where_there_are_as_many_features_as_channels(make):
+    network = randomized(make((3, 3, 3), 3, 2, first_kernel_size=3))
+    assert not np.triu(seen(network)).any()
+
+
 @pytest.mark.parametrize("make", SEEING_ALL)
 @pytest.mark.parametrize("shape", [(4, 5, 1), (5, 3, 1), (3, 3, 3), (2, 3, 2)])
 def test_an_element_sees_all_before_it(make, shape):

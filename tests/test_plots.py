@@ -89,6 +89,20 @@ def test_reconstructions_stand_below_the_originals():
     np.testing.assert_allclose(below, model.reconstruct(x)[..., 0], rtol=1e-6)
 
 
+def test_completions_keep_what_is_observed_and_draw_the_rest():
+    class Filler:
+        def complete(self, x, observed, seed):
+            return np.where(observed, x, seed)
+
+    x, left = images(2), np.arange(4)[:, None] < 2
+    figure = plots.completions(Filler(), x, left, num_completions=2, seed=1)
+    drawn, left = cells(figure, 2, 4), left[..., 0]
+    for original, (first, observed, *completed) in zip(x[..., 0], drawn, strict=True):
+        np.testing.assert_allclose(first, original, atol=1e-6)
+        np.testing.assert_allclose(observed, np.where(left, original, 0.5), atol=1e-6)
+        np.testing.assert_allclose(completed, [np.where(left, original, 1)] * 2)
+
+
 def test_interpolations_are_straight_in_latent_space():
     model, x = Linear(2), images(4)
     drawn = cells(plots.interpolations(model, x[:2], x[2:], steps=3), 2, 3)

@@ -116,14 +116,14 @@ _LONG = {
 }
 _PIXELS = {
     "filters": 24,
-    "num_blocks": 8,
-    "kernel_size": 3,
+    "num_blocks": 5,
+    "kernel_size": 5,
     "first_kernel_size": 7,
 }
 _PIXEL_BY_PIXEL = _LONG | {
     "epochs": 20,
-    "batch_size": 50,
-    "learning_rate": 2e-3,
+    "batch_size": 25,
+    "learning_rate": 6e-3,
     "weight_decay": 0.0,
 }
 

@@ -1,6 +1,7 @@
 """The networks of PixelCNN: plain and residual, or gated with two stacks."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfvae.config import register
@@ -12,9 +13,10 @@ class GatedPixelNetwork(ConvolutionalNetwork):
     """Gated PixelCNN: a vertical stack of the rows above, a horizontal one of this row.
 
     In each block, for features v of the vertical and h of the horizontal stack,
-    `v' = gate(V * v)` and `h' = h + W * gate(H * h + U * (V * v))`, where
-    `gate(a, b) = tanh(a) sigmoid(b)`, and a context is added inside of the gates. There
-    is no blind spot: with enough blocks a pixel sees all before it.
+    `v' = v + gate(V * v)` and `h' = h + W * g` with `g = gate(H * h + U * (V * v))`,
+    where `gate(a, b) = tanh(a) sigmoid(b)`, and a context is added inside of the gates.
+    The last layers take a sum of `S * g` over all blocks. There is no blind spot: with
+    enough blocks a pixel sees all before it.
 
     Args:
         event_shape: Shape of one image, `(height, width, channels)`.
@@ -43,6 +45,7 @@ class GatedPixelNetwork(ConvolutionalNetwork):
     def _make_layers(self):
         double, single = self._degrees(*[self.filters] * 2), self._degrees(self.filters)
         v_degrees = h_degrees = self._degrees(self.event_shape[-1])
+        self._stream = double
         self.blocks = []
         for i in range(self.num_blocks):
             reach = (self.kernel_size if i else self.first_kernel_size) // 2
@@ -50,23 +53,25 @@ class GatedPixelNetwork(ConvolutionalNetwork):
             rows = {"above": reach if i else reach - 1, "whole_rows": True}
             self.blocks.append(
                 _Gated(
+                    not i,
                     self._conv(v_degrees, double, **rows, left=reach, right=reach),
                     self._conv(double, double, whole_rows=True),
                     self._conv(h_degrees, double, left=reach, strict=not i),
-                    self._conv(single, single),
+                    self._conv(single, np.concatenate([single, double])),
                 )
             )
             self._add_context(4 * self.filters)
             v_degrees = h_degrees = single
-        self._stream = single
 
     def features(self, x, shifts):
         """See `PixelNetwork`."""
         v, h = tf.pad(x, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1], x
+        total = 0
         for block, shift in zip(self.blocks, shifts, strict=True):
             v, from_above = block.down(block.vertical.padded(v), shift)
-            h = block.across(block.horizontal.padded(h), from_above)
-        return h
+            h, skip = block.across(block.horizontal.padded(h), from_above)
+            total += skip
+        return total
 
     def start(self, num_rows):
         """See `ConvolutionalNetwork`: rows above, what they give, pixels before."""
@@ -96,7 +101,7 @@ class GatedPixelNetwork(ConvolutionalNetwork):
 
     def at(self, column, window, memory, shifts):
         """See `ConvolutionalNetwork`: the horizontal stack of a pixel."""
-        h, new = None, []
+        h, total, new = None, 0, []
         for block, (rows, all_from_above, before) in zip(
             self.blocks, memory, strict=True
         ):
@@ -107,16 +112,18 @@ class GatedPixelNetwork(ConvolutionalNetwork):
                 window = tf.concat([before, h], axis=2)
                 before = window[:, :, 1:]
             from_above = tf.gather(all_from_above, [column], axis=2)
-            h = block.across(window, from_above)
+            h, skip = block.across(window, from_above)
+            total += skip
             new.append((rows, all_from_above, before))
-        return h, new
+        return total, new
 
 
 class _Gated(keras.layers.Layer):
     """One block of the two stacks, for windows whose rows and columns are padded."""
 
-    def __init__(self, vertical, to_horizontal, horizontal, out, **kwargs):
+    def __init__(self, first, vertical, to_horizontal, horizontal, out, **kwargs):
         super().__init__(**kwargs)
+        self.first = first
         self.vertical, self.to_horizontal = vertical, to_horizontal
         self.horizontal, self.out = horizontal, out
 
@@ -124,14 +131,20 @@ class _Gated(keras.layers.Layer):
         """The vertical stack's features, and what the horizontal one takes of them."""
         y = self.vertical.valid(window)
         for_rows, for_pixels = halves(shift)
-        return gate(y + for_rows), self.to_horizontal.valid(y) + for_pixels
+        v = gate(y + for_rows)
+        if not self.first:
+            rows, columns = self.vertical.above, self.vertical.left
+            v += window[:, rows:, columns : columns + v.shape[2]]
+        return v, self.to_horizontal.valid(y) + for_pixels
 
     def across(self, window, from_above):
-        """The horizontal stack's features."""
-        h = self.out.valid(gate(self.horizontal.valid(window) + from_above))
-        if window.shape[-1] == h.shape[-1]:
+        """The horizontal stack's features, and what the last layers take of them."""
+        y = self.out.valid(gate(self.horizontal.valid(window) + from_above))
+        filters = y.shape[-1] // 3
+        h, for_last = y[..., :filters], y[..., filters:]
+        if not self.first:
             h += window[:, :, self.horizontal.left :]
-        return h
+        return h, for_last
 
 
 @register

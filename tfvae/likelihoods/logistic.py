@@ -17,7 +17,8 @@ class DiscretizedLogistic(Leveled):
     `F_k(x) = sigmoid((x - loc_k) / scale_k)`, and h is half of the distance between
     levels; the outer bins go on to infinity, so that probabilities sum to 1. Neighbours
     of a level share its probability, which a `Categorical` would have to learn. Of the
-    network's output `loc = (1 + raw) / 2` and `scale = exp(max(raw, -7)) / 2`.
+    network's outputs, `loc = (1 + raw) / 2` and `scale = exp(raw) / 2`, where raw is
+    kept from -7 to 7.
 
     Args:
         decoder: Network to the logits of w, the locations and the scales:
@@ -74,7 +75,7 @@ class DiscretizedLogistic(Leveled):
 
     def _split(self, params):
         logits, loc, log_scale = tf.split(params, 3, axis=-1)
-        return logits, (1 + loc) / 2, tf.exp(tf.maximum(log_scale, -7)) / 2
+        return logits, (1 + loc) / 2, tf.exp(tf.clip_by_value(log_scale, -7, 7)) / 2
 
 
 class _Binned(tfd.Logistic):

@@ -1,0 +1,81 @@
+"""Pictures of latents and what they carry."""
+
+import math
+
+import numpy as np
+
+from tfvae import checks
+from tfvae.plots.images import axes_of
+
+ACTIVE = 0.01  # nats: a latent whose KL is above it carries information
+
+
+def latent_scatter(model, x, labels=None):
+    """Latents of `x`, one colour a label.
+
+    Two latents are drawn as they are; of more, the first two principal components.
+
+    Args:
+        model: Has `encode` and at least two latents.
+        x: Data, as `model.encode` takes it.
+        labels: Classes `[batch]`, integers or texts; or none.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    if model.latent_dim < 2:
+        checks.fail("at least 2", **{"model.latent_dim": model.latent_dim})
+    z, xlabel, ylabel = _plane(np.asarray(model.encode(x)))
+    labels = np.zeros(len(z)) if labels is None else np.asarray(labels)
+    if labels.shape != (len(z),):
+        checks.fail(f"[{len(z)}]", **{"labels.shape": list(labels.shape)})
+    names, classes = np.unique(labels, return_inverse=True)
+    axes = axes_of(6, 5, layout="constrained", xlabel=xlabel, ylabel=ylabel)
+    colours = {"vmin": -0.5, "vmax": max(10, len(names)) - 0.5}
+    colours["cmap"] = "tab10" if len(names) <= 10 else "turbo"
+    points = axes.scatter(*z.T, 9, classes, alpha=0.8, linewidths=0, **colours)
+    if len(names) > 1:
+        handles, _ = points.legend_elements(num=None, alpha=1)
+        axes.figure.legend(handles, names, loc="outside right center", frameon=False)
+    return axes.figure
+
+
+def kl_per_dimension(kl):
+    """Bars of each latent's KL from the prior, greatest first.
+
+    Args:
+        kl: `[latent]` in nats, from `tfvae.metrics.kl_per_dimension`.
+
+    Returns:
+        A `matplotlib.figure.Figure`; the title counts the latents above 0.01 nats.
+
+    Example:
+        >>> figure = tfvae.plots.kl_per_dimension([0.002, 2.5, 1.1])
+        >>> figure.axes[0].get_title()
+        '2 of 3 latents above 0.01 nats, 3.60 nats in all'
+    """
+    (kl,) = checks.array([np.size(kl)], kl=np.atleast_2d(kl))
+    order = np.argsort(-kl, kind="stable")
+    active = kl[order] > ACTIVE
+    width = np.clip(len(kl) / 4, 5, 12)
+    axes = axes_of(width, 3.5, layout="constrained", xlim=(-0.6, len(kl) - 0.4))
+    colours = np.where(active, "tab:blue", "silver")
+    axes.bar(range(len(kl)), kl[order], min(0.8, len(kl) / 8), color=colours)
+    counts = f"{active.sum()} of {len(kl)} latents above {ACTIVE} nats"
+    title = f"{counts}, {kl.sum():.2f} nats in all"
+    axes.set(title=title, xlabel="latent, in order of KL", ylabel="KL [nats]")
+    shown = slice(None, None, math.ceil(len(kl) / 50))
+    axes.set_xticks(np.arange(len(kl))[shown], order[shown], fontsize=8)
+    return axes.figure
+
+
+def _plane(z):
+    if z.shape[1] == 2:
+        return z, "$z_0$", "$z_1$"
+    from sklearn.decomposition import PCA
+
+    pca = PCA(2, svd_solver="full")  # the one without random numbers
+    z = pca.fit_transform(z)
+    first, second = (f"{share:.0%}" for share in pca.explained_variance_ratio_)
+    xlabel = f"first principal component, {first} of variance"
+    return z, xlabel, f"second, {second} of variance"
