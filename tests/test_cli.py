@@ -84,6 +84,18 @@ def test_a_model_without_latents_is_trained_reported_and_exported(tfvae_cli, tmp
     assert tfvae_cli("evaluate", out)[0] == 0
 
 
+@pytest.mark.parametrize("preset", ["pixelcnn_mnist", "row_lstm_mnist"])
+def test_pixels_are_trained_pictured_and_exported(tfvae_cli, tmp_path, preset):
+    small = ["filters=4", "num_blocks=1", "first_kernel_size=3", "binarize=dynamic"]
+    settings = [part for change in small for part in ("--set", change)]
+    out = tmp_path / "run"
+    train = ["train", preset, "--data", "digits", "--out", out, "--epochs", 1]
+    assert tfvae_cli(*train, *settings)[0] == 0
+    files = {"samples.png", "completions.png", "saved_model"}
+    assert files < set(os.listdir(out))
+    assert (out / f"{preset}.tflite").exists() == (preset == "pixelcnn_mnist")
+
+
 def test_train_writes_every_file_of_a_run(finished):
     names = {path.name for path in finished.iterdir()}
     pictures = {f"{name}.png" for name in PICTURES.split()}

@@ -49,6 +49,12 @@ def test_figures_of_the_vae_paper(tmp_path):
 def test_speed_of_training_and_evaluation(tmp_path):
     out = run("benchmarks/throughput.py", "--rows=256", "--epochs=1", folder=tmp_path)
     assert "tfvae is 1.00 x this" in out
+    small = ["--rows=50", "--epochs=1", "--model=pixelcnn"]
+    out = run("benchmarks/throughput.py", *small, folder=tmp_path)
+    assert "tfvae is 1.00 x this" in out
+    small = ["--batch-size=2", "--runs=1", "--size=8"]
+    out = run("benchmarks/sampling.py", *small, folder=tmp_path)
+    assert out.count("of the pixels equal") == 3
     out = run("benchmarks/evaluation.py", "--rows=200", "--runs=1", folder=tmp_path)
     assert "log_marginal" in out
     out = run("benchmarks/first_step.py", "--runs=1", folder=tmp_path)
@@ -75,6 +81,13 @@ def test_made_on_binary_data(tmp_path):
     small = ["digits", "--epochs=2", "--hidden-units", "16", "--masks=2"]
     assert "test=-" in run("benchmarks/made.py", *small, folder=tmp_path)
     assert len((tmp_path / "made.csv").read_text().splitlines()) == 2
+
+
+def test_colour_photographs_by_pixelcnn(tmp_path):
+    small = ["--size=4", "--epochs=1", "--stride=16", "--filters=6", "--blocks=2"]
+    out = run("benchmarks/rgb.py", *small, folder=tmp_path)
+    assert "bits per dimension, validation" in out
+    assert (tmp_path / "rgb_completions.png").exists()
 
 
 def test_flows_fitted_to_densities(tmp_path):

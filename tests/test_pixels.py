@@ -77,7 +77,7 @@ def test_blind_spots_are_where_the_papers_say(make):
     np.testing.assert_array_equal(seen(network), expected)
 
 
-@pytest.mark.parametrize("make", [ResidualPixelNetwork, GatedPixelNetwork])
+@pytest.mark.parametrize("make", NETWORKS)
 @pytest.mark.parametrize("shape", [(5, 4, 1), (4, 5, 3), (1, 1, 1), (1, 6, 2)])
 @pytest.mark.parametrize("context_dim", [0, 3])
 def test_fast_sampling_gives_what_full_passes_give(make, shape, context_dim):
@@ -227,7 +227,7 @@ def test_y_that_does_not_fit_is_refused(call, error, message):
         (
             lambda: tfvae.PixelCNN(RowLSTM(SHAPE, 4, 1)),
             TypeError,
-            "a tfvae.layers.ConvolutionalNetwork",
+            "a tfvae.layers.GatedPixelNetwork or tfvae.layers.Residual",
         ),
         (
             lambda: tfvae.MADE(tfvae.layers.MaskedAutoencoder(SHAPE)).sample(2, y=1),

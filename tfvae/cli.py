@@ -149,7 +149,7 @@ def export(
     ] = None,
     tflite: Annotated[Place, typer.Option(help="File for TFLite.")] = None,
 ):
-    """Export a run as the next SavedModel version and as a TFLite file."""
+    """Export a run as the next SavedModel version and, if it can be, for TFLite."""
     _paths(_export(_trained(run), savedmodel, tflite))
 
 
@@ -280,12 +280,13 @@ def _report(run, num_samples):
 
 
 def _export(run, saved_model=None, tflite=None):
-    model = tfvae.load(run.model_file)
-    file = tflite or run.path / f"{run.config['preset']}.tflite"
+    model, files = tfvae.load(run.model_file), []
     # First what is replaced as a whole: an error leaves no version too many.
-    file = tfvae.export.to_tflite(model, file)
+    if tflite or model.lite_signatures():
+        file = tflite or run.path / f"{run.config['preset']}.tflite"
+        files = [tfvae.export.to_tflite(model, file)]
     folder = saved_model or run.path / "saved_model"
-    return [tfvae.export.to_saved_model(model, folder), file]
+    return [tfvae.export.to_saved_model(model, folder), *files]
 
 
 def _paths(paths):

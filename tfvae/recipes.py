@@ -114,14 +114,8 @@ _LONG = {
     "patience": 100,
     "seed": 0,
 }
-_PIXELS = {
-    "filters": 24,
-    "num_blocks": 5,
-    "kernel_size": 5,
-    "first_kernel_size": 7,
-}
 _PIXEL_BY_PIXEL = _LONG | {
-    "epochs": 20,
+    "epochs": 16,
     "batch_size": 25,
     "learning_rate": 6e-3,
     "weight_decay": 0.0,
@@ -226,14 +220,24 @@ PRESETS = {
         "Gated PixelCNN: exact likelihood by convolutions, sharp samples",
         data=_MNIST,
         build=functools.partial(_over, PixelCNN, layers.GatedPixelNetwork),
-        model=_PIXELS,
+        model={
+            "filters": 24,
+            "num_blocks": 5,
+            "kernel_size": 5,
+            "first_kernel_size": 27,  # as far as an image reaches
+        },
         training=_PIXEL_BY_PIXEL,
     ),
     "row_lstm_mnist": Preset(
         "PixelRNN whose LSTMs go row by row",
         data=_MNIST,
         build=functools.partial(_over, PixelRNN, layers.RowLSTM),
-        model=_PIXELS | {"filters": 16},
+        model={
+            "filters": 16,
+            "num_blocks": 5,
+            "kernel_size": 3,
+            "first_kernel_size": 7,
+        },
         training=_PIXEL_BY_PIXEL,
     ),
     "diagonal_bilstm_mnist": Preset(
@@ -241,7 +245,7 @@ PRESETS = {
         data=_MNIST,
         build=functools.partial(_over, PixelRNN, layers.DiagonalBiLSTM),
         model={"filters": 16, "num_blocks": 5, "first_kernel_size": 7},
-        training=_PIXEL_BY_PIXEL | {"epochs": 15},
+        training=_PIXEL_BY_PIXEL,
     ),
     "conv_vae_fashion_mnist": Preset(
         "Convolutional VAE on Fashion-MNIST",

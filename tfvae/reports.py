@@ -83,6 +83,9 @@ def draw(run):
     if isinstance(model, VAE):
         figures |= _latent_figures(model, x, labels)
         figures |= _image_figures(model, x) if are_images else {}
+    elif are_images:
+        upper = np.arange(model.event_shape[0])[:, None, None] < len(x[0]) // 2
+        figures["completions"] = plots.completions(model, x[:10], upper)
     return [whole(run.path / f"{k}.png", v.savefig) for k, v in figures.items()]
 
 

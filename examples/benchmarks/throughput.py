@@ -1,9 +1,9 @@
-"""Training speed of one VAE by tfvae's `model.fit` and by hand in JAX and PyTorch.
+"""Training speed of one model by tfvae's `model.fit` and by hand in JAX and PyTorch.
 
-Each side trains 784-400-400-z32 (or with --conv a convolutional VAE) with Bernoulli
-pixels, batches of 128, Adam and data in memory, in a process of its own; epochs take
-turns, so that all sides meet the same noise of the machine. Needs `pip install jax
-torch scikit-learn`; a side that is not installed is left out.
+Each side trains 784-400-400-z32 (or with --model a convolutional VAE or a gated
+PixelCNN) with Bernoulli pixels, Adam and data in memory, in a process of its own;
+epochs take turns, so that all sides meet the same noise of the machine. Needs
+`pip install jax torch scikit-learn`; a side that is not installed is left out.
 """
 
 import argparse
@@ -20,7 +20,8 @@ import numpy as np
 
 SIDES = ("tfvae", "jax", "torch", "torch:compile")
 # Of the products with weights: forward, by weights, by inputs but for the first layer.
-MFLOP = {False: 5.29, True: 49.2}
+MFLOP = {"mlp": 5.29, "conv": 49.2, "pixelcnn": 500}
+BATCH_SIZE = {"mlp": 128, "conv": 128, "pixelcnn": 25}
 
 
 def images(num_rows, seed=0):
@@ -58,13 +59,14 @@ def run_side(options):
     sys.path.insert(0, str(pathlib.Path(__file__).parent))
     side = importlib.import_module(f"sides.with_{name}")
     x = images(options.rows)
-    side.train(x, Turns(options.epochs + 1, option), options.conv)
+    turns, batch_size = Turns(options.epochs + 1, option), BATCH_SIZE[options.model]
+    side.train(x, turns, options.model, batch_size)
 
 
 def start(side, options):
     """Starts a child."""
     flags = ["--side", side, f"--rows={options.rows}", f"--epochs={options.epochs}"]
-    command = [sys.executable, __file__, *flags, *["--conv"] * options.conv]
+    command = [sys.executable, __file__, *flags, f"--model={options.model}"]
     pipe = subprocess.PIPE
     log = None if options.verbose else subprocess.DEVNULL
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True)
@@ -91,7 +93,7 @@ def sgemm_peak(size=3000, tries=5):
 def main():
     """Reads the options."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--conv", action="store_true", help="a convolutional VAE")
+    parser.add_argument("--model", choices=MFLOP, default="mlp")
     parser.add_argument("--rows", type=int, default=60_000, help="images in an epoch")
     parser.add_argument("--epochs", type=int, default=10, help="measured epochs")
     parser.add_argument("--verbose", action="store_true", help="show what sides log")
@@ -123,7 +125,7 @@ def compare(options):
             f"{side:14} {np.median(rate):7.0f} ({rate.min():.0f}-{rate.max():.0f})"
             f"  tfvae is {ratio:.2f} x this"
             f"  {first[side][0] - np.median(seconds):5.1f} s  {memory[-1]:5.0f} MB"
-            f"  {np.median(rate) * MFLOP[options.conv] / peak / 1e3:4.0%}"
+            f"  {np.median(rate) * MFLOP[options.model] / peak / 1e3:4.0%}"
             f"  {losses[-1]:.2f}"
         )
 

@@ -48,6 +48,8 @@ def to_tflite(model, path, signatures=None, *, batch_size=1):
     if path.suffix != ".tflite" or path.is_dir():
         checks.fail("a file that ends in .tflite", path=str(path))
     available = model.lite_signatures(checks.integer(batch_size=batch_size))
+    if not available:
+        raise RuntimeError(f"TFLite lacks the operators of a {type(model).__name__}.")
     names = list(available) if signatures is None else signatures
     if isinstance(names, str) or not names:
         checks.fail("a list of one or more names", signatures=signatures)

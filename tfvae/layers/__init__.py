@@ -7,12 +7,11 @@ from tfvae.layers.gated import GatedDense
 from tfvae.layers.masked import MaskedDense, MaskedMLP
 from tfvae.layers.pixel_cnn import GatedPixelNetwork, ResidualPixelNetwork
 from tfvae.layers.pixel_rnn import DiagonalBiLSTM, RecurrentNetwork, RowLSTM
-from tfvae.layers.pixels import ConvolutionalNetwork, PixelNetwork
+from tfvae.layers.pixels import PixelNetwork
 
 __all__ = [
     "AutoregressiveNetwork",
     "ContextMLP",
-    "ConvolutionalNetwork",
     "DiagonalBiLSTM",
     "GatedDense",
     "GatedPixelNetwork",

@@ -5,11 +5,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.config import register
-from tfvae.layers.pixels import ConvolutionalNetwork, halves
+from tfvae.layers.pixels import PixelNetwork, halves, put
 
 
 @register
-class GatedPixelNetwork(ConvolutionalNetwork):
+class GatedPixelNetwork(PixelNetwork):
     """Gated PixelCNN: a vertical stack of the rows above, a horizontal one of this row.
 
     In each block, for features v of the vertical and h of the horizontal stack,
@@ -74,7 +74,7 @@ class GatedPixelNetwork(ConvolutionalNetwork):
         return total
 
     def start(self, num_rows):
-        """See `ConvolutionalNetwork`: rows above, what they give, pixels before."""
+        """See `PixelNetwork`: rows above, what they give, pixels before."""
         _, width, channels = self.event_shape
         memory, features = [], channels
         for block in self.blocks:
@@ -85,8 +85,8 @@ class GatedPixelNetwork(ConvolutionalNetwork):
             features = self.filters
         return memory
 
-    def next_row(self, x_above, memory, shifts):
-        """See `ConvolutionalNetwork`: the vertical stack of a row."""
+    def next_row(self, row, x_above, memory, shifts):
+        """See `PixelNetwork`: the vertical stack of a row."""
         v, new = None, []
         for block, (rows, _, before), shift in zip(
             self.blocks, memory, shifts, strict=True
@@ -100,7 +100,7 @@ class GatedPixelNetwork(ConvolutionalNetwork):
         return new
 
     def at(self, column, window, memory, shifts):
-        """See `ConvolutionalNetwork`: the horizontal stack of a pixel."""
+        """See `PixelNetwork`: the horizontal stack of a pixel."""
         h, total, new = None, 0, []
         for block, (rows, all_from_above, before) in zip(
             self.blocks, memory, strict=True
@@ -148,7 +148,7 @@ class _Gated(keras.layers.Layer):
 
 
 @register
-class ResidualPixelNetwork(ConvolutionalNetwork):
+class ResidualPixelNetwork(PixelNetwork):
     """PixelCNN as first published: residual blocks of masked convolutions.
 
     Each block is `y' = y + W2 * relu(M * relu(W1 * relu(y)))`, of 1 x 1 convolutions W
@@ -205,26 +205,25 @@ class ResidualPixelNetwork(ConvolutionalNetwork):
         return y
 
     def start(self, num_rows):
-        """See `ConvolutionalNetwork`: the narrow features of the rows in a window."""
+        """See `PixelNetwork`: the narrow features of the rows in a window."""
         reach = self.kernel_size // 2
         shape = [reach + 1, reach + self.event_shape[1] + reach, self.filters]
         return [tf.zeros([num_rows, *shape])] * self.num_blocks
 
-    def next_row(self, x_above, memory, shifts):
-        """See `ConvolutionalNetwork`."""
+    def next_row(self, row, x_above, memory, shifts):
+        """See `PixelNetwork`."""
         return [
             tf.concat([rows[:, 1:], tf.zeros_like(rows[:, :1])], axis=1)
             for rows in memory
         ]
 
     def at(self, column, window, memory, shifts):
-        """See `ConvolutionalNetwork`."""
+        """See `PixelNetwork`."""
         y, new, size = self.first.valid(window), [], self.kernel_size
         for block, rows, shift in zip(self.blocks, memory, shifts, strict=True):
             narrow, masked, widen = block
             z = tf.nn.relu(narrow.valid(tf.nn.relu(y)))
-            here = tf.equal(tf.range(rows.shape[2]), size // 2 + column)
-            last = tf.where(here[:, None], z, rows[:, -1:])
+            last = put(rows[:, -1:], size // 2 + column, z)
             rows = tf.concat([rows[:, :-1], last], axis=1)
             window = tf.gather(rows, column + tf.range(size), axis=2)
             y += widen.valid(tf.nn.relu(masked.valid(window) + shift))

@@ -7,17 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.config import register
-from tfvae.layers.autoregressive import by_full_passes
-from tfvae.layers.pixels import PixelNetwork, halves
+from tfvae.layers.pixels import PixelNetwork, halves, put
 from tfvae.layers.recurrent import LineLSTM
 
 
 class RecurrentNetwork(PixelNetwork):
     """Abstract: a `PixelNetwork` whose blocks are LSTMs with residual connections."""
-
-    def generate(self, choose, num_rows, context=None, mask_index=0):
-        """See `AutoregressiveNetwork`; by a full pass for each element."""
-        return by_full_passes(self, choose, num_rows, context, mask_index)
 
     @abc.abstractmethod
     def _block(self):
@@ -93,6 +88,36 @@ class RowLSTM(RecurrentNetwork):
     def _states(self, x, y, shift, to_gates, lstm, widen):
         return widen(lstm(to_gates(y) + shift))
 
+    def start(self, num_rows):
+        """See `PixelNetwork`: inputs before, h and c of the rows above and here."""
+        _, columns, _ = self.event_shape
+        before = tf.zeros([num_rows, self.kernel_size // 2, 1, len(self._stream)])
+        row = tf.zeros([num_rows, 1, columns, self.filters])
+        return [(before, row, row, row, row)] * self.num_blocks
+
+    def next_row(self, row, x_above, memory, shifts):
+        """See `PixelNetwork`."""
+        return [(tf.zeros_like(before), *[h, c] * 2) for before, _, _, h, c in memory]
+
+    def at(self, column, window, memory, shifts):
+        """See `PixelNetwork`."""
+        y, new, reach = self.first.valid(window), [], self.kernel_size // 2
+        for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
+            (to_gates, lstm, widen), (before, h_above, c_above, h_row, c_row) = (
+                block,
+                kept,
+            )
+            seen = tf.concat([before, y], axis=1)
+            padded = tf.pad(h_above, [[0, 0], [0, 0], [reach, reach], [0, 0]])
+            beside = tf.gather(padded, column + tf.range(2 * reach + 1), axis=2)
+            beside = tf.reshape(beside, [-1, 1, 1, lstm.kernel.shape[0]])
+            c = tf.gather(c_above, [column], axis=2)
+            h, c = lstm.cell(to_gates.valid(seen) + shift, beside, c)
+            y += widen.valid(h)
+            rows = put(h_row, column, h), put(c_row, column, c)
+            new.append((seen[:, 1:], h_above, c_above, *rows))
+        return y, new
+
 
 @register
 class DiagonalBiLSTM(RecurrentNetwork):
@@ -163,6 +188,49 @@ class DiagonalBiLSTM(RecurrentNetwork):
         y = paths.along(tf.concat([y, x], axis=-1), mirrored=True)
         from_right = right(to_right(y) + for_right)
         return widen(paths.back(from_left) + paths.back(from_right, mirrored=True))
+
+    def start(self, num_rows):
+        """See `PixelNetwork`.
+
+        For a block its inputs in the row, the states from the left of the row above and
+        here and of the pixel before with its c, and those from the right of the row
+        above.
+        """
+        _, columns, _ = self.event_shape
+        inputs = tf.zeros([num_rows, 1, columns, len(self._stream)])
+        row = tf.zeros([num_rows, 1, columns, self.filters])
+        return [(inputs, row, row, row[:, :, :1], row[:, :, :1], row)] * self.num_blocks
+
+    def next_row(self, row, x_above, memory, shifts):
+        """See `PixelNetwork`: the states from the right, of the row above."""
+        reach, new = self.first_kernel_size // 2, []
+        x = x_above[:, -1:, reach:-reach]
+        for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
+            (_, _, to_right, right, _), (y, _, left, _, _, above) = block, kept
+            gates = to_right.valid(tf.concat([y, x], axis=-1)) + halves(shift)[1]
+            line = [
+                tf.transpose(values[:, 0, ::-1], [1, 0, 2]) for values in (gates, above)
+            ]
+            states = tf.transpose(right.line(*line), [1, 0, 2])[:, None, ::-1]
+            states = tf.where(row > 0, states, tf.zeros_like(states))
+            start = tf.zeros_like(left[:, :, :1])
+            new.append((y, left, left, start, start, states))
+        return new
+
+    def at(self, column, window, memory, shifts):
+        """See `PixelNetwork`."""
+        y, new = self.first.valid(window), []
+        for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
+            (to_left, left, _, _, widen), (inputs, above, here, h, c, from_right) = (
+                block,
+                kept,
+            )
+            inputs = put(inputs, column, y)
+            beside = tf.concat([tf.gather(above, [column], axis=2), h], axis=-1)
+            h, c = left.cell(to_left.valid(y) + halves(shift)[0], beside, c)
+            y += widen.valid(h + tf.gather(from_right, [column], axis=2))
+            new.append((inputs, above, put(here, column, h), h, c, from_right))
+        return y, new
 
 
 @functools.cache

@@ -82,6 +82,69 @@ class PixelNetwork(AutoregressiveNetwork):
             shifts: As `_shifts` gives them.
         """
 
+    def generate(self, choose, num_rows, context=None, mask_index=0):
+        """See `AutoregressiveNetwork`; with what pixels before gave kept.
+
+        The features of a pixel are computed once for each of its channels.
+        """
+        height, width, channels = self.event_shape
+        reach = self.first_kernel_size // 2
+        shifts = self._shifts(context)
+        shape = [num_rows, reach + height, reach + width + reach, channels]
+
+        def step(place, x, memory):
+            i, j = place // width, place % width
+            size = [num_rows, reach, shape[2], channels]
+            memory = tf.cond(
+                tf.equal(j, 0),
+                lambda: self.next_row(
+                    i, tf.slice(x, [0, i, 0, 0], size), memory, shifts
+                ),
+                lambda: memory,
+            )
+            size = [num_rows, reach + 1, reach + 1 + reach, channels]
+            for channel in range(channels):
+                window = tf.slice(x, [0, i, j, 0], size)
+                params, new_memory = self.at(j, window, memory, shifts)
+                params = by_element(self, self._to_params(params), channels)
+                value = choose(place * channels + channel, params[:, channel])
+                here = _at(reach + i, shape[1])[:, None] & _at(reach + j, shape[2])
+                here = here[..., None] & (np.arange(channels) == channel)
+                x = tf.where(here, value[:, None, None, None], x)
+            return place + 1, x, new_memory
+
+        loop = (tf.constant(0), tf.zeros(shape), self.start(num_rows))
+        _, x, _ = tf.while_loop(
+            lambda place, *_: place < height * width, step, loop, parallel_iterations=1
+        )
+        return x[:, reach:, reach : reach + width]
+
+    @abc.abstractmethod
+    def start(self, num_rows):
+        """What is kept of images of which nothing is known, a list of tensors."""
+
+    @abc.abstractmethod
+    def next_row(self, row, x_above, memory, shifts):
+        """What is kept at the start of a row.
+
+        Args:
+            row: Its number.
+            x_above: The rows of x that the first layer sees above, padded.
+            memory: What was kept at the end of the row before.
+            shifts: As `_shifts` gives them.
+        """
+
+    @abc.abstractmethod
+    def at(self, column, window, memory, shifts):
+        """Features of a pixel `[rows, 1, 1, features]`, and what is kept after it.
+
+        Args:
+            column: Its column.
+            window: What the first layer sees of x there.
+            memory: What was kept after the pixel before.
+            shifts: As `_shifts` gives them.
+        """
+
     def sequence(self, mask_index=0):
         """See `AutoregressiveNetwork`; the natural order."""
         return tf.range(self.dim)
@@ -117,71 +180,9 @@ class PixelNetwork(AutoregressiveNetwork):
         return y
 
 
-class ConvolutionalNetwork(PixelNetwork):
-    """Abstract: a `PixelNetwork` that keeps, in sampling, what pixels before gave.
-
-    A subclass gives `start`, `next_row` and `at`.
-    """
-
-    def generate(self, choose, num_rows, context=None, mask_index=0):
-        """See `AutoregressiveNetwork`; each feature of a pixel is computed once.
-
-        Once for each of its channels, to be exact.
-        """
-        height, width, channels = self.event_shape
-        reach = self.first_kernel_size // 2
-        shifts = self._shifts(context)
-        shape = [num_rows, reach + height, reach + width + reach, channels]
-
-        def step(place, x, memory):
-            i, j = place // width, place % width
-            size = [num_rows, reach, shape[2], channels]
-            memory = tf.cond(
-                tf.equal(j, 0),
-                lambda: self.next_row(tf.slice(x, [0, i, 0, 0], size), memory, shifts),
-                lambda: memory,
-            )
-            size = [num_rows, reach + 1, reach + 1 + reach, channels]
-            for channel in range(channels):
-                window = tf.slice(x, [0, i, j, 0], size)
-                params, new_memory = self.at(j, window, memory, shifts)
-                params = by_element(self, self._to_params(params), channels)
-                value = choose(place * channels + channel, params[:, channel])
-                here = _at(reach + i, shape[1])[:, None] & _at(reach + j, shape[2])
-                here = here[..., None] & (np.arange(channels) == channel)
-                x = tf.where(here, value[:, None, None, None], x)
-            return place + 1, x, new_memory
-
-        loop = (tf.constant(0), tf.zeros(shape), self.start(num_rows))
-        _, x, _ = tf.while_loop(
-            lambda place, *_: place < height * width, step, loop, parallel_iterations=1
-        )
-        return x[:, reach:, reach : reach + width]
-
-    @abc.abstractmethod
-    def start(self, num_rows):
-        """What is kept of images of which nothing is known, a list of tensors."""
-
-    @abc.abstractmethod
-    def next_row(self, x_above, memory, shifts):
-        """What is kept at the start of a row.
-
-        Args:
-            x_above: The rows of x that the first layer sees above, padded.
-            memory: What was kept at the end of the row before.
-            shifts: As `_shifts` gives them.
-        """
-
-    @abc.abstractmethod
-    def at(self, column, window, memory, shifts):
-        """Features of a pixel `[rows, 1, 1, features]`, and what is kept after it.
-
-        Args:
-            column: Its column.
-            window: What the first layer sees of x there.
-            memory: What was kept after the pixel before.
-            shifts: As `_shifts` gives them.
-        """
+def put(row, column, value):
+    """A row `[batch, 1, columns, features]` with the value of a pixel."""
+    return tf.where(_at(column, row.shape[2])[:, None], value, row)
 
 
 def halves(shift):

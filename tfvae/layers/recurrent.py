@@ -48,6 +48,29 @@ class LineLSTM(keras.layers.Layer):
         scan = _scan(self.left, self.right, alive)
         return scan(gates, tf.convert_to_tensor(self.kernel))
 
+    def cell(self, gates, window, c):
+        """The h and c of single cells, from what the step before gives to them.
+
+        Args:
+            gates: What the inputs give, `[..., 4 units]`.
+            window: The h of cells in the step before, `[..., (left+1+right) * units]`.
+            c: The c of the cell itself in the step before, `[..., units]`.
+        """
+        h, c, _, _ = _cell(gates + tf.tensordot(window, self.kernel, 1), c)
+        return h, c
+
+    def line(self, gates, windows):
+        """The h along a line of cells of which each is a step after the one before.
+
+        Args:
+            gates: What the inputs give, `[cells, batch, 4 units]`.
+            windows: What cells see of the step before without themselves, which come
+                last, `[cells, batch, left * units]`.
+        """
+        above, own = tf.split(self.kernel, [self.left * self.units, self.units])
+        gates += tf.tensordot(windows, above, 1)
+        return _scan(0, 0)(gates[:, None], own)[:, 0]
+
 
 def _scan(left, right, alive=None):
     """The recurrence as a function of gates and kernel with a gradient of its own.
@@ -56,9 +79,6 @@ def _scan(left, right, alive=None):
     by step, and the kernel's gradient is one product at its end.
     """
 
-    def kept(t, c):
-        return c if alive is None else c * alive[t]
-
     @tf.custom_gradient
     def scan(gates, kernel):
         num_steps, units = gates.shape[0], gates.shape[-1] // 4
@@ -66,12 +86,8 @@ def _scan(left, right, alive=None):
 
         def step(t, h, c, *arrays):
             total = gates[t] + _product(_window(h, left, right), kernel)
-            ifo = tf.sigmoid(total[..., : 3 * units])
-            g = tf.tanh(total[..., 3 * units :])
-            i, f, o = tf.split(ifo, 3, axis=-1)
-            c = kept(t, f * c + i * g)
-            h = o * tf.tanh(c)
-            new = zip(arrays, (h, c, ifo, g), strict=True)
+            h, c, *gated = _cell(total, c, None if alive is None else alive[t])
+            new = zip(arrays, (h, c, *gated), strict=True)
             return t + 1, h, c, *(array.write(t, value) for array, value in new)
 
         arrays = [tf.TensorArray(gates.dtype, num_steps) for _ in range(4)]
@@ -87,7 +103,8 @@ def _scan(left, right, alive=None):
                 i, f, o = tf.split(ifos[t], 3, axis=-1)
                 g, tanh = gs[t], tf.tanh(cs[t])
                 d_h += d_hs[t]
-                d_c = kept(t, d_c + d_h * o * (1 - tanh * tanh))
+                d_c += d_h * o * (1 - tanh * tanh)
+                d_c = d_c if alive is None else d_c * alive[t]
                 d_ifo = tf.concat([d_c * g, d_c * c_before[t], d_h * tanh], axis=-1)
                 d_ifo *= ifos[t] * (1 - ifos[t])
                 d_total = tf.concat([d_ifo, d_c * i * (1 - g * g)], axis=-1)
@@ -109,6 +126,16 @@ def _scan(left, right, alive=None):
         return hs, backward
 
     return scan
+
+
+def _cell(total, c, alive=None):
+    """The h and c of cells from all that comes to their gates; and i, f, o; and g."""
+    units = c.shape[-1]
+    ifo, g = tf.sigmoid(total[..., : 3 * units]), tf.tanh(total[..., 3 * units :])
+    i, f, o = tf.split(ifo, 3, axis=-1)
+    c = f * c + i * g
+    c = c if alive is None else c * alive
+    return o * tf.tanh(c), c, ifo, g
 
 
 def _loop(num_steps, step, *state):

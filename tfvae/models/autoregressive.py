@@ -13,6 +13,7 @@ from tfvae.layers import AutoregressiveNetwork
 from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.models import feeding
 from tfvae.models.base import GenerativeModel
+from tfvae.models.condition import Condition
 from tfvae.models.signatures import Signature
 
 
@@ -26,28 +27,27 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     `fit`, `evaluate` and data sets as their target, elsewhere by its name.
 
     Args:
-        likelihood: A `likelihoods.Likelihood` over a network of `kind`; or the network
+        likelihood: A `likelihoods.Likelihood` over a network of `kinds`; or the network
             alone, for Bernoulli elements.
         num_classes: Number of classes, where y is a label from 0 for each example; 0
             where y is a vector for each, or there is none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
-    # The class of network that a model is made of.
-    kind = AutoregressiveNetwork
+    # The classes of network that a model is made of.
+    kinds = (AutoregressiveNetwork,)
 
     def __init__(self, likelihood, num_classes=0, **kwargs):
         if not isinstance(likelihood, Likelihood):
             likelihood = Bernoulli(likelihood)
-        expected = f"a likelihood over a tfvae.layers.{self.kind.__name__}"
-        if not isinstance(likelihood.network, self.kind):
+        if not isinstance(likelihood.network, self.kinds):
+            names = " or ".join(f"tfvae.layers.{kind.__name__}" for kind in self.kinds)
+            expected = f"a likelihood over a {names}"
             checks.fail(expected, error=TypeError, likelihood=likelihood)
         super().__init__(**kwargs)
         self.likelihood, self.network = likelihood, likelihood.network
-        self.num_classes = checks.integer(minimum=0, num_classes=num_classes)
-        if num_classes not in (0, self.network.context_dim):
-            expected = f"0, or the network's context_dim of {self.network.context_dim}"
-            checks.fail(expected, num_classes=num_classes)
+        self._condition = Condition(self.network.context_dim, num_classes)
+        self.num_classes = num_classes
         self.build((None, *self.network.event_shape))
 
     def build(self, input_shape):
@@ -73,7 +73,9 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         x, y = _pair(inputs)
         if training and self.network.num_masks > 1:
             turn = tf.cast(self.optimizer.iterations, tf.int32) % self.network.num_masks
-            log_prob = self._log_prob_of(x, self._context(y), turn, training=True)
+            log_prob = self._log_prob_of(
+                x, self._condition.context(y), turn, training=True
+            )
         else:
             log_prob = self._log_prob(x, y, training=training)
         return {"objective": log_prob, "log_prob": log_prob}
@@ -98,7 +100,9 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             ValueError: Where x or y does not fit the model.
         """
         x = self.check_inputs(x)
-        return self.run("serving_default", x=x, **self._given(y, len(x)))["log_prob"]
+        return self.run("serving_default", x=x, **self._condition.given(y, len(x)))[
+            "log_prob"
+        ]
 
     def sample(self, num_samples, seed=None, y=None):
         """Draws of p(x) or p(x | y), `[num_samples, *event_shape]`.
@@ -114,7 +118,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             ValueError: Where `num_samples` is negative, or y does not fit the model.
         """
         num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        given = self._given(y, num_samples)
+        given = self._condition.given(y, num_samples)
         return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
 
     def complete(self, x, observed, seed=None, y=None):
@@ -140,7 +144,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         observed = checks.booleans(x.shape, observed=observed)
         x = self.check_inputs(np.where(observed, x, 0))
         inputs = {"x": x, "observed": observed, "seed": seeds.rows(seed, len(x))}
-        return self.run("complete", **inputs, **self._given(y, len(x)))["x"]
+        return self.run("complete", **inputs, **self._condition.given(y, len(x)))["x"]
 
     def signatures(self):
         """`serving_default` (log_prob), `sample`, `complete`, with y if it counts."""
@@ -166,7 +170,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """Entry points for TFLite, whose runtime has no seeded random numbers.
 
         Args:
-            batch_size: Rows in one answer of `sample_random`.
+            batch_size: Rows in one answer of `sample_random`, where there is no y.
 
         Returns:
             A dict of `Signature`: `log_prob`, `sample(noise)` and
@@ -175,7 +179,13 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """
         x, observed, *y = self._specs()
         noise = tf.TensorSpec([None, self._noise_dim], tf.float32, name="noise")
-        shape = [batch_size, self._noise_dim]
+
+        def sample_random(y=None):
+            num_rows = batch_size if y is None else keras.ops.shape(y)[0]
+            return {
+                "x": self._generate(tf.random.uniform([num_rows, self._noise_dim]), y)
+            }
+
         return {
             "log_prob": self.signatures()["serving_default"],
             "sample": Signature(
@@ -187,10 +197,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
                 },
                 (x, observed, noise, *y),
             ),
-            "sample_random": Signature(
-                lambda y=None: {"x": self._generate(tf.random.uniform(shape), y)},
-                tuple(y),
-            ),
+            "sample_random": Signature(sample_random, tuple(y), random=True),
         }
 
     def check_inputs(self, x):
@@ -202,49 +209,17 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         if not self.network.context_dim:
             return super().check_pair(x, y)
         x = self.check_inputs(x)
-        return x, self._check_y(y, len(x))
-
-    def _check_y(self, y, num_rows):
-        if self.num_classes:
-            return checks.labels(self.num_classes, num_rows, y=y)
-        y = checks.array((self.network.context_dim,), y=y)
-        if len(y) != num_rows:
-            checks.fail(f"of {num_rows} rows, as x", y=f"of {len(y)} rows")
-        return y
-
-    def _given(self, y, num_rows):
-        """Further inputs of a signature: y by its name, or none."""
-        if not self.network.context_dim:
-            if y is not None:
-                checks.fail("left out: the model has no context", y=y)
-            return {}
-        if y is None:
-            checks.fail("given: the model has a context", y=y)
-        size = [] if self.num_classes else [self.network.context_dim]
-        if list(np.shape(y)) == size:
-            y = np.broadcast_to(y, [num_rows, *size])
-        return {"y": self._check_y(y, num_rows)}
+        return x, self._condition.check(y, len(x))
 
     def _specs(self):
         """What x, observed and, if it counts, y are in a signature."""
-        shape, size = [None, *self.event_shape], self.network.context_dim
-        specs = [
-            tf.TensorSpec(shape, tf.float32, name="x"),
-            tf.TensorSpec(shape, tf.bool, name="observed"),
-        ]
-        if self.num_classes:
-            specs.append(tf.TensorSpec([None], tf.int32, name="y"))
-        elif size:
-            specs.append(tf.TensorSpec([None, size], tf.float32, name="y"))
-        return specs
-
-    def _context(self, y):
-        if not self.num_classes:
-            return y
-        return tf.one_hot(tf.cast(y, tf.int32), self.num_classes)
+        shape = [None, *self.event_shape]
+        x = tf.TensorSpec(shape, tf.float32, name="x")
+        observed = tf.TensorSpec(shape, tf.bool, name="observed")
+        return x, observed, *self._condition.specs()
 
     def _log_prob(self, x, y=None, training=False):
-        num_masks, context = self.network.num_masks, self._context(y)
+        num_masks, context = self.network.num_masks, self._condition.context(y)
         first = self._log_prob_of(x, context, 0, training)
         if num_masks == 1:
             return first
@@ -271,7 +246,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
     def _generate(self, noise, y=None, x=None, observed=None):
         """Draws from noise, with what is observed in its place."""
-        context = None if y is None else self._context(y)
+        context = self._condition.context(y)
         num_rows, dim = keras.ops.shape(noise)[0], self.network.dim
         shape = [num_rows, dim, self.likelihood.noise_size]
         for_elements = tf.reshape(noise[:, 1:], shape)

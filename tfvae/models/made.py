@@ -33,4 +33,4 @@ class MADE(AutoregressiveModel):
         https://arxiv.org/abs/1502.03509
     """
 
-    kind = MaskedAutoencoder
+    kinds = (MaskedAutoencoder,)

@@ -1,7 +1,7 @@
 """PixelCNN as a density model."""
 
 from tfvae.config import register
-from tfvae.layers.pixels import ConvolutionalNetwork
+from tfvae.layers import GatedPixelNetwork, ResidualPixelNetwork
 from tfvae.models.autoregressive import AutoregressiveModel
 
 
@@ -38,4 +38,4 @@ class PixelCNN(AutoregressiveModel):
         https://arxiv.org/abs/1601.06759
     """
 
-    kind = ConvolutionalNetwork
+    kinds = GatedPixelNetwork, ResidualPixelNetwork

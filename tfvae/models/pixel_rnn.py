@@ -1,7 +1,7 @@
 """PixelRNN as a density model."""
 
 from tfvae.config import register
-from tfvae.layers.pixel_rnn import RecurrentNetwork
+from tfvae.layers import DiagonalBiLSTM, RowLSTM
 from tfvae.models.autoregressive import AutoregressiveModel
 
 
@@ -9,8 +9,8 @@ from tfvae.models.autoregressive import AutoregressiveModel
 class PixelRNN(AutoregressiveModel):
     """PixelRNN: `log p(x) = sum_i log p(x_i | pixels before i)` by LSTMs over images.
 
-    The density of any image is one pass, of a step for each row or diagonal; a draw is
-    a pass for each element. With labels or vectors as its context it is `p(x | y)`.
+    The density of any image is one pass, of a step for each row or diagonal; a draw
+    computes every state once. With labels or vectors as its context it is `p(x | y)`.
 
     Args:
         likelihood: Any `Likelihood` of elements over a `layers.RowLSTM` or a
@@ -35,4 +35,8 @@ class PixelRNN(AutoregressiveModel):
         https://arxiv.org/abs/1601.06759
     """
 
-    kind = RecurrentNetwork
+    kinds = RowLSTM, DiagonalBiLSTM
+
+    def lite_signatures(self, batch_size=1):
+        """None: TFLite has no operators for loops that collect what they compute."""
+        return {}

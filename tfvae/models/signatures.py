@@ -15,10 +15,12 @@ class Signature(typing.NamedTuple):
     Attributes:
         function: Takes tensors by name and returns a dict of tensors by name.
         inputs: A `tf.TensorSpec` for each, with its name and a leading variable batch.
+        random: Whether it draws its own random numbers.
     """
 
     function: typing.Callable
     inputs: tuple
+    random: bool = False
 
 
 class Answering(abc.ABC):

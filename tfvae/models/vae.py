@@ -246,7 +246,9 @@ class VAE(GenerativeModel):
             "decode": both["decode"],
             "sample": Signature(self._sample_from_noise, (noise,)),
             "sample_random": Signature(
-                lambda: self._sample_from_noise(tf.random.normal(shape)), ()
+                lambda: self._sample_from_noise(tf.random.normal(shape)),
+                (),
+                random=True,
             ),
         }
 

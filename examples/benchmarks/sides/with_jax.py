@@ -1,11 +1,11 @@
-"""The benchmark's VAE by hand in JAX: step by step under jit, buffers donated."""
+"""The benchmark's models by hand in JAX: step by step under jit, buffers donated."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax, nn, random
 
-LATENT, BATCH = 32, 128
+LATENT = 32
 DIMS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -50,32 +50,87 @@ def conv_decoder(p, z):
     return (h + bias).reshape(len(z), -1)
 
 
+def conv(layer, x, rows=0, left=0, right=0):
+    """A convolution over so many zeros above and beside the image."""
+    padding = ((rows, 0), (left, right))
+    y = lax.conv_general_dilated(x, layer[0], (1, 1), padding, dimension_numbers=DIMS)
+    return y + layer[1]
+
+
+def gate(y):
+    """`tanh(a) sigmoid(b)`."""
+    a, b = jnp.split(y, 2, axis=-1)
+    return jnp.tanh(a) * nn.sigmoid(b)
+
+
+def pixelcnn(params, x):
+    """The gated network of tfvae: 24 features, five blocks, windows of 7 and 5."""
+    *blocks, head = params
+    v, h, total, reach = x, x, 0, 3
+    for i, (down, across, side, out) in enumerate(blocks):
+        if i:
+            y = conv(down, v, reach, reach, reach)
+            z = conv(side, h, 0, reach)
+        else:  # without the row, or the pixel, itself
+            y = conv(down, v, reach, reach, reach)[:, :-1]
+            z = conv(side, h, 0, reach)[:, :, :-1]
+        residual, skip = jnp.split(conv(out, gate(z + conv(across, y))), [24], axis=-1)
+        v, h = (gate(y) + v, residual + h) if i else (gate(y), residual)
+        total, reach = total + skip, 2
+    return conv(head[1], nn.relu(conv(head[0], nn.relu(total))))
+
+
+def block_shapes(inputs, rows, columns, p=24):
+    """Kernels of a block of PixelCNN."""
+    out = [(1, 1, 2 * p, 2 * p), (1, columns, inputs, 2 * p), (1, 1, p, 3 * p)]
+    return [(rows, 2 * (rows if inputs == 1 else rows - 1) + 1, inputs, 2 * p), *out]
+
+
 SHAPES = {
-    False: (
+    "mlp": (
         [(784, 400), (400, 400), (400, 2 * LATENT)],
         [(LATENT, 400), (400, 400), (400, 784)],
     ),
-    True: (
+    "conv": (
         [(3, 3, 1, 32), (3, 3, 32, 64), (3136, 256), (256, 2 * LATENT)],
         [(LATENT, 256), (256, 3136), (3, 3, 64, 64), (3, 3, 64, 32), (3, 3, 32, 1)],
+    ),
+    "pixelcnn": (
+        block_shapes(1, 3, 3),
+        *[block_shapes(24, 3, 3)] * 4,
+        [(1, 1, 48, 48), (1, 1, 48, 1)],
     ),
 }
 
 
-def make_step(conv):
-    """The compiled training step: VAE loss, gradient, Adam."""
-    encoder, decoder = (
-        (conv_encoder, conv_decoder) if conv else (mlp_encoder, mlp_decoder)
-    )
+def nll(logits, x):
+    """Bernoulli negative log-likelihood, summed over pixels."""
+    logits, x = logits.reshape(len(x), -1), x.reshape(len(x), -1)
+    return jnp.mean(jnp.sum(nn.softplus(logits) - x * logits, axis=-1))
+
+
+def vae_loss(encoder, decoder):
+    """The function of parameters, x and a key to the negative ELBO."""
 
     def loss(params, x, key):
         loc, raw_scale = jnp.split(encoder(params[0], x), 2, axis=-1)
         scale = nn.softplus(raw_scale) + 1e-4
-        z = loc + scale * random.normal(key, loc.shape)
-        logits, x = decoder(params[1], z), x.reshape(len(x), -1)
-        reconstruction = jnp.sum(x * logits - nn.softplus(logits), axis=-1)
+        logits = decoder(params[1], loc + scale * random.normal(key, loc.shape))
         kl = jnp.sum((scale**2 + loc**2 - 1) / 2 - jnp.log(scale), axis=-1)
-        return jnp.mean(kl - reconstruction)
+        return jnp.mean(kl) + nll(logits, x)
+
+    return loss
+
+
+LOSSES = {
+    "mlp": vae_loss(mlp_encoder, mlp_decoder),
+    "conv": vae_loss(conv_encoder, conv_decoder),
+    "pixelcnn": lambda params, x, key: nll(pixelcnn(params, x), x),
+}
+
+
+def make_step(loss):
+    """The compiled training step: gradient and Adam."""
 
     def step(state, x):
         params, mean, square, count, key = state
@@ -93,18 +148,18 @@ def make_step(conv):
     return jax.jit(step, donate_argnums=0)
 
 
-def train(x, turns, conv):
+def train(x, turns, model, batch_size):
     """Trains for as many epochs as there are turns."""
-    keys = iter(random.split(random.key(0), 20))
-    params = [[weights(next(keys), *s) for s in part] for part in SHAPES[conv]]
+    keys = iter(random.split(random.key(0), 40))
+    params = [[weights(next(keys), *s) for s in part] for part in SHAPES[model]]
     zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]
-    state, step = (params, *zeros, jnp.float32(0), next(keys)), make_step(conv)
-    rng = np.random.default_rng(0)
+    state = params, *zeros, jnp.float32(0), next(keys)
+    step, rng = make_step(LOSSES[model]), np.random.default_rng(0)
     for _ in range(turns.count):
         turns.begin()
         order = rng.permutation(len(x))
         losses = []
-        for start in range(0, len(x), BATCH):
-            state, value = step(state, x[order[start : start + BATCH]])
+        for start in range(0, len(x), batch_size):
+            state, value = step(state, x[order[start : start + batch_size]])
             losses.append(value)
         turns.end(float(jnp.stack(losses).mean()))

@@ -1,4 +1,4 @@
-"""The benchmark's VAE in tfvae, trained by `model.fit` as anyone would."""
+"""The benchmark's models in tfvae, trained by `model.fit` as anyone would."""
 
 import keras
 
@@ -16,19 +16,27 @@ class Turns(keras.callbacks.Callback):
         self.turns.begin()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.turns.end(-logs["elbo"])
+        self.turns.end(logs["loss"])
 
 
-def train(x, turns, conv):
-    """Trains for as many epochs as there are turns."""
-    if conv:
-        encoder = tfvae.networks.conv_encoder(x.shape[1:], [32, 64], 256)
-        decoder = tfvae.networks.conv_decoder(x.shape[1:], [64, 32], 256)
+def build(model, event_shape):
+    """The untrained model of a name."""
+    if model == "pixelcnn":
+        return tfvae.PixelCNN(
+            tfvae.layers.GatedPixelNetwork(event_shape, 24, 5, kernel_size=5)
+        )
+    if model == "conv":
+        encoder = tfvae.networks.conv_encoder(event_shape, [32, 64], 256)
+        decoder = tfvae.networks.conv_decoder(event_shape, [64, 32], 256)
     else:
-        encoder = tfvae.networks.mlp_encoder(x.shape[1:], [400, 400])
-        decoder = tfvae.networks.mlp_decoder(x.shape[1:], [400, 400])
-    model = tfvae.VAE(encoder, decoder, latent_dim=32)
+        encoder = tfvae.networks.mlp_encoder(event_shape, [400, 400])
+        decoder = tfvae.networks.mlp_decoder(event_shape, [400, 400])
+    return tfvae.VAE(encoder, decoder, latent_dim=32)
+
+
+def train(x, turns, model, batch_size):
+    """Trains for as many epochs as there are turns."""
+    model = build(model, x.shape[1:])
     model.compile(keras.optimizers.Adam(1e-3))
-    model.fit(
-        x, batch_size=128, epochs=turns.count, verbose=0, callbacks=[Turns(turns)]
-    )
+    options = {"batch_size": batch_size, "epochs": turns.count, "verbose": 0}
+    model.fit(x, callbacks=[Turns(turns)], **options)

@@ -1,4 +1,4 @@
-"""The benchmark's VAE by hand in PyTorch: eager or compiled, fused Adam."""
+"""The benchmark's models by hand in PyTorch: eager or compiled, fused Adam."""
 
 import os
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-LATENT, BATCH = 32, 128
+LATENT = 32
 
 
 def mlp():
@@ -46,33 +46,89 @@ def convolutional():
     return encoder, decoder
 
 
-def train(x, turns, conv):
-    """Trains for as many epochs as there are turns."""
-    torch.manual_seed(0)
-    torch.set_num_threads(os.cpu_count())
-    encoder, decoder = convolutional() if conv else mlp()
-    model = nn.ModuleList([encoder, decoder])
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
-    if conv:  # the layout of oneDNN's fast kernels
-        model = model.to(memory_format=torch.channels_last)
+class PixelCNN(nn.Module):
+    """tfvae's gated network: 24 features, five blocks, windows of 7 and 5."""
+
+    def __init__(self, p=24, num_blocks=5):
+        super().__init__()
+        self.blocks, inputs, reach = nn.ModuleList(), 1, 3
+        for i in range(num_blocks):
+            block = nn.ModuleDict(
+                {
+                    "v": nn.Conv2d(inputs, 2 * p, (reach + (i > 0), 2 * reach + 1)),
+                    "across": nn.Conv2d(2 * p, 2 * p, 1),
+                    "h": nn.Conv2d(inputs, 2 * p, (1, reach + (i > 0))),
+                    "out": nn.Conv2d(p, 3 * p, 1),
+                }
+            )
+            self.blocks.append(block)
+            inputs, reach = p, 2
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(2 * p, 2 * p, 1), nn.ReLU(), nn.Conv2d(2 * p, 1, 1)
+        )
+
+    def forward(self, x):
+        """Logits of all pixels."""
+
+        def gate(y):
+            a, b = y.chunk(2, 1)
+            return a.tanh() * b.sigmoid()
+
+        v, h, total, reach = x, x, 0, 3
+        for i, block in enumerate(self.blocks):
+            above = functional.pad(v, (reach, reach, reach, 0))
+            before = functional.pad(h, (reach, 0, 0, 0))
+            if not i:  # without the row, or the pixel, itself
+                above, before = above[:, :, :-1], before[..., :-1]
+            y = block["v"](above)
+            out = block["out"](gate(block["h"](before) + block["across"](y)))
+            residual, skip = out.split([24, 48], 1)
+            v, h = (gate(y) + v, residual + h) if i else (gate(y), residual)
+            total, reach = total + skip, 2
+        return self.head(total)
+
+
+def vae_loss(encoder, decoder):
+    """The function from x to the negative ELBO."""
 
     def loss(x):
         loc, raw_scale = encoder(x).chunk(2, -1)
         scale = functional.softplus(raw_scale) + 1e-4
         logits = decoder(loc + scale * torch.randn_like(loc))
-        reconstruction = -functional.binary_cross_entropy_with_logits(
-            logits, x.flatten(1), reduction="none"
-        ).sum(-1)
         kl = ((scale**2 + loc**2 - 1) / 2 - scale.log()).sum(-1)
-        return (kl - reconstruction).mean()
+        return kl.mean() + nll(logits, x)
 
+    return loss
+
+
+def nll(logits, x):
+    """Bernoulli negative log-likelihood, summed over pixels."""
+    total = functional.binary_cross_entropy_with_logits(
+        logits.flatten(1), x.flatten(1), reduction="none"
+    )
+    return total.sum(-1).mean()
+
+
+def train(x, turns, model, batch_size):
+    """Trains for as many epochs as there are turns."""
+    torch.manual_seed(0)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    if model == "pixelcnn":
+        module = PixelCNN()
+        loss = lambda x: nll(module(x), x)  # noqa: E731
+    else:
+        encoder, decoder = convolutional() if model == "conv" else mlp()
+        module, loss = nn.ModuleList([encoder, decoder]), vae_loss(encoder, decoder)
+    optimizer = torch.optim.Adam(module.parameters(), 1e-3, fused=True)
+    x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
+    if model != "mlp":  # the layout of oneDNN's fast kernels
+        module.to(memory_format=torch.channels_last)
     if turns.option == "compile":
         loss = torch.compile(loss)
     for _ in range(turns.count):
         turns.begin()
         losses = []
-        for rows in torch.randperm(len(x)).split(BATCH):
+        for rows in torch.randperm(len(x)).split(batch_size):
             optimizer.zero_grad(set_to_none=True)
             value = loss(x[rows])
             value.backward()
