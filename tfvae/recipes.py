@@ -115,7 +115,7 @@ _LONG = {
     "seed": 0,
 }
 _PIXEL_BY_PIXEL = _LONG | {
-    "epochs": 16,
+    "epochs": 14,
     "batch_size": 25,
     "learning_rate": 6e-3,
     "weight_decay": 0.0,
@@ -221,7 +221,7 @@ PRESETS = {
         data=_MNIST,
         build=functools.partial(_over, PixelCNN, layers.GatedPixelNetwork),
         model={
-            "filters": 24,
+            "filters": 16,
             "num_blocks": 5,
             "kernel_size": 5,
             "first_kernel_size": 27,  # as far as an image reaches

@@ -65,13 +65,14 @@ def compare(signature, exported, label):
 
 
 def example(spec, batch_size=3):
-    """Made-up input for a `tf.TensorSpec`: values in [0, 1), or rows of seeds."""
+    """Made-up input for a `tf.TensorSpec`: values in [0, 1), labels, rows of seeds."""
     shape = [batch_size, *spec.shape[1:]]
     rng = np.random.default_rng(0)
     if spec.dtype.is_bool:
         return tf.constant(rng.random(shape) < 0.5)
     if spec.dtype.is_integer:
-        return tf.constant(rng.integers(0, 2**31, shape), spec.dtype)
+        high = 2**31 if len(shape) > 1 else 2
+        return tf.constant(rng.integers(0, high, shape), spec.dtype)
     return tf.constant(rng.random(shape), spec.dtype)
 
 
