@@ -29,6 +29,12 @@ def test_own_networks(tmp_path):
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 2
 
 
+def test_digits_by_label(tmp_path):
+    out = run("digits_by_label.py", "--epochs=1", "--out=out", folder=tmp_path)
+    assert "test log p(x | y): -" in out
+    assert (tmp_path / "out/pixelcnn/1/saved_model.pb").exists()
+
+
 def test_import_time(tmp_path):
     assert "tfvae / base" in run(
         "benchmarks/import_time.py", "--runs=1", folder=tmp_path
@@ -52,6 +58,8 @@ def test_speed_of_training_and_evaluation(tmp_path):
     small = ["--rows=50", "--epochs=1", "--model=pixelcnn"]
     out = run("benchmarks/throughput.py", *small, folder=tmp_path)
     assert "tfvae is 1.00 x this" in out
+    small = ["--rows=25", "--epochs=1", "--networks", "pixelcnn", "row_lstm"]
+    assert " MB" in run("benchmarks/pixel_cost.py", *small, folder=tmp_path)
     small = ["--batch-size=2", "--runs=1", "--size=8"]
     out = run("benchmarks/sampling.py", *small, folder=tmp_path)
     assert out.count("of the pixels equal") == 3

@@ -238,14 +238,14 @@ PRESETS = {
             "kernel_size": 3,
             "first_kernel_size": 7,
         },
-        training=_PIXEL_BY_PIXEL,
+        training=_PIXEL_BY_PIXEL | {"epochs": 16},
     ),
     "diagonal_bilstm_mnist": Preset(
         "PixelRNN whose LSTMs go along the diagonals, and see all pixels before",
         data=_MNIST,
         build=functools.partial(_over, PixelRNN, layers.DiagonalBiLSTM),
-        model={"filters": 16, "num_blocks": 5, "first_kernel_size": 7},
-        training=_PIXEL_BY_PIXEL,
+        model={"filters": 16, "num_blocks": 4, "first_kernel_size": 7},
+        training=_PIXEL_BY_PIXEL | {"epochs": 9},
     ),
     "conv_vae_fashion_mnist": Preset(
         "Convolutional VAE on Fashion-MNIST",

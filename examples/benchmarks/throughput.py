@@ -22,6 +22,8 @@ SIDES = ("tfvae", "jax", "torch", "torch:compile")
 # Of the products with weights: forward, by weights, by inputs but for the first layer.
 MFLOP = {"mlp": 5.29, "conv": 49.2, "pixelcnn": 500}
 BATCH_SIZE = {"mlp": 128, "conv": 128, "pixelcnn": 25}
+BATCH_SIZE |= {"pixelcnn_3": 25, "residual_pixelcnn": 25}
+BATCH_SIZE |= {"row_lstm": 25, "diagonal_bilstm": 25}
 
 
 def images(num_rows, seed=0):
@@ -93,12 +95,14 @@ def sgemm_peak(size=3000, tries=5):
 def main():
     """Reads the options."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", choices=MFLOP, default="mlp")
+    parser.add_argument("--model", choices=BATCH_SIZE, default="mlp")
     parser.add_argument("--rows", type=int, default=60_000, help="images in an epoch")
     parser.add_argument("--epochs", type=int, default=10, help="measured epochs")
     parser.add_argument("--verbose", action="store_true", help="show what sides log")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if not options.side and options.model not in MFLOP:
+        parser.error(f"only tfvae has {options.model}: see pixel_cost.py")
     run_side(options) if options.side else compare(options)
 
 

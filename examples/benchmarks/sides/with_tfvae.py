@@ -19,12 +19,20 @@ class Turns(keras.callbacks.Callback):
         self.turns.end(logs["loss"])
 
 
+PIXELS = {
+    "pixelcnn": (tfvae.PixelCNN, tfvae.layers.GatedPixelNetwork, {"kernel_size": 5}),
+    "pixelcnn_3": (tfvae.PixelCNN, tfvae.layers.GatedPixelNetwork, {}),
+    "residual_pixelcnn": (tfvae.PixelCNN, tfvae.layers.ResidualPixelNetwork, {}),
+    "row_lstm": (tfvae.PixelRNN, tfvae.layers.RowLSTM, {}),
+    "diagonal_bilstm": (tfvae.PixelRNN, tfvae.layers.DiagonalBiLSTM, {}),
+}
+
+
 def build(model, event_shape):
     """The untrained model of a name."""
-    if model == "pixelcnn":
-        return tfvae.PixelCNN(
-            tfvae.layers.GatedPixelNetwork(event_shape, 24, 5, kernel_size=5)
-        )
+    if model in PIXELS:
+        make, network, options = PIXELS[model]
+        return make(network(event_shape, 24, 5, **options))
     if model == "conv":
         encoder = tfvae.networks.conv_encoder(event_shape, [32, 64], 256)
         decoder = tfvae.networks.conv_decoder(event_shape, [64, 32], 256)
