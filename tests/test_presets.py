@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfvae
 from tfvae import presets
 
 SHAPES = {"digits": (8, 8, 1), "frey_face": (28, 20, 1)}  # the others are 28 x 28
@@ -18,7 +17,7 @@ def test_preset_builds_a_compiled_model_of_its_data(name):
     shape = SHAPES.get(config["data"]["source"], (28, 28, 1))
     model = presets.build(config, shape, steps_per_epoch=10)
     assert model.event_shape == shape
-    if isinstance(model, tfvae.MADE):
+    if model.term_names == ("log_prob",):
         assert np.isfinite(model.log_prob(np.zeros([2, *shape]))).all()
         return
     assert model.latent_dim == config["model"]["latent_dim"]

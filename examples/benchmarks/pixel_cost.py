@@ -1,8 +1,9 @@
 """What networks of pixels cost in training: epochs of `fit` in turns, and memory.
 
-All have the same width and depth, 24 features and five blocks, batches of 25 images of
-28 x 28; PixelCNN's windows are of 5 columns, or of 3. Prints milliseconds a step, the median ratio to the gated PixelCNN's epoch of
-the same turn, and the peak of memory of a process that trains nothing else.
+All have 24 features and five blocks, and batches of 25 images of 28 x 28; PixelCNN's
+windows are of 5 columns, or of 3. Prints milliseconds a step, the median ratio to the
+first one's epoch of the same turn, and the peak of memory of a process that trains
+nothing else.
 """
 
 import argparse

@@ -81,51 +81,62 @@ def _scan(left, right, alive=None):
 
     @tf.custom_gradient
     def scan(gates, kernel):
-        num_steps, units = gates.shape[0], gates.shape[-1] // 4
-        start = tf.zeros_like(gates[0, ..., :units])
-
-        def step(t, h, c, *arrays):
-            total = gates[t] + _product(_window(h, left, right), kernel)
-            h, c, *gated = _cell(total, c, None if alive is None else alive[t])
-            new = zip(arrays, (h, c, *gated), strict=True)
-            return t + 1, h, c, *(array.write(t, value) for array, value in new)
-
-        arrays = [tf.TensorArray(gates.dtype, num_steps) for _ in range(4)]
-        _, _, _, *arrays = _loop(num_steps, step, start, start, *arrays)
-        hs, cs, ifos, gs = (array.stack() for array in arrays)
-        before = start[None]
+        states = _forward(gates, kernel, left, right, alive)
 
         def backward(d_hs):
-            c_before = tf.concat([before, cs[:-1]], axis=0)
-
-            def step_back(k, d_h, d_c, d_gates):
-                t = num_steps - 1 - k
-                i, f, o = tf.split(ifos[t], 3, axis=-1)
-                g, tanh = gs[t], tf.tanh(cs[t])
-                d_h += d_hs[t]
-                d_c += d_h * o * (1 - tanh * tanh)
-                d_c = d_c if alive is None else d_c * alive[t]
-                d_ifo = tf.concat([d_c * g, d_c * c_before[t], d_h * tanh], axis=-1)
-                d_ifo *= ifos[t] * (1 - ifos[t])
-                d_total = tf.concat([d_ifo, d_c * i * (1 - g * g)], axis=-1)
-                d_window = _product(d_total, kernel, transpose=True)
-                d_h = _from_window(d_window, left, right)
-                return k + 1, d_h, d_c * f, d_gates.write(t, d_total)
-
-            d_gates = tf.TensorArray(gates.dtype, num_steps)
-            *_, d_gates = _loop(num_steps, step_back, start, start, d_gates)
-            d_gates = d_gates.stack()
-            h_before = _window(tf.concat([before, hs[:-1]], axis=0), left, right)
+            d_gates = _backward(d_hs, kernel, left, right, alive, *states)
+            before = tf.zeros_like(states[0][:1])
+            h_before = tf.concat([before, states[0][:-1]], axis=0)
             d_kernel = tf.matmul(
-                tf.reshape(h_before, [-1, kernel.shape[0]]),
+                tf.reshape(_window(h_before, left, right), [-1, kernel.shape[0]]),
                 tf.reshape(d_gates, [-1, kernel.shape[1]]),
                 transpose_a=True,
             )
             return d_gates, d_kernel
 
-        return hs, backward
+        return states[0], backward
 
     return scan
+
+
+def _forward(gates, kernel, left, right, alive):
+    """The h, c, (i, f, o) and g of all steps."""
+    start = tf.zeros_like(gates[0, ..., : gates.shape[-1] // 4])
+
+    def step(t, h, c, *arrays):
+        total = gates[t] + _product(_window(h, left, right), kernel)
+        h, c, *gated = _cell(total, c, None if alive is None else alive[t])
+        new = zip(arrays, (h, c, *gated), strict=True)
+        return t + 1, h, c, *(array.write(t, value) for array, value in new)
+
+    num_steps = gates.shape[0]
+    arrays = [tf.TensorArray(gates.dtype, num_steps) for _ in range(4)]
+    _, _, _, *arrays = _loop(num_steps, step, start, start, *arrays)
+    return [array.stack() for array in arrays]
+
+
+def _backward(d_hs, kernel, left, right, alive, hs, cs, ifos, gs):
+    """What flows into the gates of all steps, from what flows into the h."""
+    num_steps, start = hs.shape[0], tf.zeros_like(hs[0])
+    c_before = tf.concat([start[None], cs[:-1]], axis=0)
+
+    def step(k, d_h, d_c, d_gates):
+        t = num_steps - 1 - k
+        i, f, o = tf.split(ifos[t], 3, axis=-1)
+        g, tanh = gs[t], tf.tanh(cs[t])
+        d_h += d_hs[t]
+        d_c += d_h * o * (1 - tanh * tanh)
+        d_c = d_c if alive is None else d_c * alive[t]
+        d_ifo = tf.concat([d_c * g, d_c * c_before[t], d_h * tanh], axis=-1)
+        d_ifo *= ifos[t] * (1 - ifos[t])
+        d_total = tf.concat([d_ifo, d_c * i * (1 - g * g)], axis=-1)
+        d_window = _product(d_total, kernel, transpose=True)
+        d_h = _from_window(d_window, left, right)
+        return k + 1, d_h, d_c * f, d_gates.write(t, d_total)
+
+    d_gates = tf.TensorArray(hs.dtype, num_steps)
+    *_, d_gates = _loop(num_steps, step, start, start, d_gates)
+    return d_gates.stack()
 
 
 def _cell(total, c, alive=None):

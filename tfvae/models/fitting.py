@@ -133,8 +133,7 @@ class Fitting:
             validation_data = self._feed(*feeding.unzip(validation_data), size)
         self._build_optimizer()
         callbacks = _with_guard(callbacks, self)
-        num_steps = self._steps_in_block(getattr(callbacks, "callbacks", callbacks))
-        self._block = num_steps, kwargs.get("steps_per_epoch")
+        self._block = self._steps_in_block(callbacks), kwargs.get("steps_per_epoch")
         history = super().fit(
             x,
             epochs=epochs,
@@ -226,6 +225,7 @@ class Fitting:
         asked = self._asked["steps_per_execution"]
         if asked != "auto":
             return asked
+        callbacks = getattr(callbacks, "callbacks", callbacks)
         return 1 if any(map(blocks.watches_batches, callbacks)) else STEPS
 
     def _build_optimizer(self):

@@ -22,6 +22,12 @@ def latent_scatter(model, x, labels=None):
 
     Returns:
         A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> figure = tfvae.plots.latent_scatter(model, np.zeros([4, 8, 8, 1]))
     """
     if model.latent_dim < 2:
         checks.fail("at least 2", **{"model.latent_dim": model.latent_dim})

@@ -19,6 +19,12 @@ def samples(model, num_samples=64, *, seed=0):
 
     Returns:
         A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> figure = tfvae.plots.samples(model, 16)
     """
     images = model.sample(checks.integer(num_samples=num_samples), seed=seed)
     return image_grid(np.clip(images, 0, 1), title="Samples")
@@ -33,6 +39,12 @@ def reconstructions(model, x):
 
     Returns:
         A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> figure = tfvae.plots.reconstructions(model, np.zeros([4, 8, 8, 1]))
     """
     pairs = np.clip(np.concatenate([x, model.reconstruct(x)]), 0, 1)
     labels = ["original", "reconstruction"]
@@ -80,6 +92,12 @@ def interpolations(model, x_start, x_end, *, steps=10):
 
     Returns:
         A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> figure = tfvae.plots.interpolations(model, *np.zeros([2, 3, 8, 8, 1]))
     """
     start, end = (np.asarray(model.encode(x)) for x in (x_start, x_end))
     if len(start) != len(end):
@@ -103,6 +121,12 @@ def traversals(model, z=None, *, dimensions=None, span=3.0, steps=9):
 
     Returns:
         A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> figure = tfvae.plots.traversals(model, steps=5)
     """
     z = np.zeros(model.latent_dim) if z is None else z
     z = checks.array([model.latent_dim], z=np.atleast_2d(z))
@@ -135,6 +159,12 @@ def manifold(model, *, size=20):
 
     Returns:
         A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> figure = tfvae.plots.manifold(model, size=10)
 
     References:
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, figure 4.
