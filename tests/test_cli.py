@@ -94,6 +94,9 @@ def test_pixels_are_trained_pictured_and_exported(tfvae_cli, tmp_path, preset):
     files = {"samples.png", "completions.png", "saved_model"}
     assert files < set(os.listdir(out))
     assert (out / f"{preset}.tflite").exists() == (preset == "pixelcnn_mnist")
+    curves = pathlib.Path(__file__).parents[1] / "examples/benchmarks/curves.py"
+    command = [sys.executable, curves, out, f"--out={tmp_path / 'curves'}"]
+    assert preset in subprocess.run(command, capture_output=True, text=True).stdout
 
 
 def test_train_writes_every_file_of_a_run(finished):

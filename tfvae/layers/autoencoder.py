@@ -99,7 +99,7 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         When the element at a place is known, so are the hidden units of that degree,
         which see nothing later. What is not known yet is 0, so that no mask is needed.
         """
-        sequence = self.sequence(mask_index)
+        sequence, width = self.sequence(mask_index), tf.maximum(num_rows, 1)
         hidden, output, shortcut = self._blocks(mask_index, context)
 
         def step(place, x, *states):
@@ -107,20 +107,22 @@ class MaskedAutoencoder(AutoregressiveNetwork):
             params = output.at(i, (x, *states)[-1])
             for block in shortcut:
                 params += block.at(i, x)
-            x = _put(x, i, choose(i, tf.transpose(params)))
+            value = choose(i, tf.transpose(params)[:num_rows])
+            value = tf.pad(value, [[0, width - num_rows]])
+            x = tf.tensor_scatter_nd_update(x, [[i]], value[None])
             new, here = [x], tf.minimum(place, max(1, self.dim - 1) - 1)
-            for block, state in zip(hidden, states, strict=True):
+            for (block, degrees), state in zip(hidden, states, strict=True):
                 units = self.activation(block.at(here, new[-1]))
-                new.append(_put(state, here, units))
+                new.append(degrees.put(state, here, units))
             return place + 1, *new
 
-        start = [tf.zeros([*block.bias.shape[:2], num_rows]) for block in hidden]
-        loop = (tf.constant(0), tf.zeros([self.dim, num_rows]), *start)
+        start = [tf.zeros([degrees.inputs.shape[0], width]) for _, degrees in hidden]
+        loop = (tf.constant(0), tf.zeros([self.dim, width]), *start)
         _, x, *_ = tf.while_loop(
             lambda place, *_: place < self.dim, step, loop, parallel_iterations=1
         )
         # Not as in the loop: TFLite's converter would share what says how.
-        x = tf.transpose(x[None], [0, 2, 1])
+        x = tf.transpose(x[None], [0, 2, 1])[0, :num_rows]
         return tf.reshape(x, [num_rows, *self.event_shape])
 
     def _blocks(self, mask_index, context):
@@ -129,10 +131,10 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         *shifts, last = self.mlp.shifts(self._context(context))
         blocks, inputs = [], np.arange(self.dim)
         for layer, shift in zip(hidden, shifts, strict=True):
-            units = _by_degree(layer.out_degrees, max(1, self.dim - 1))
-            units = tf.gather(units, mask_index)
-            blocks.append(_Block.of(layer, shift, inputs, units))
-            inputs = tf.reshape(units, [-1])
+            degrees = _Degrees.of(layer.out_degrees, max(1, self.dim - 1), mask_index)
+            block = _Block.of(layer, shift, inputs, degrees.units)
+            blocks.append((block, degrees))
+            inputs = degrees.inputs
         x, columns = np.arange(self.dim), np.arange(self.dim * self.params_size)
         columns = columns.reshape(self.dim, -1)
         shortcut = [_Block.of(layer, 0.0, x, columns) for layer in self.mlp.shortcut]
@@ -163,20 +165,46 @@ class _Block(typing.NamedTuple):
         return tf.matmul(self.kernel[i], x) + self.bias[i]
 
 
-def _put(blocks, i, values):
-    """Blocks with other values in block i."""
-    here = tf.range(blocks.shape[0]) == i  # a scatter would want one row at least
-    here = tf.reshape(here, [-1, *[1] * (blocks.shape.rank - 1)])
-    return tf.where(here, values[None], blocks)
+class _Degrees(typing.NamedTuple):
+    """Where units are that stand in the order of their degrees, and room behind them.
 
+    Attributes:
+        inputs: Numbers of the units in that order, then of none.
+        units: Numbers of those of each degree, `[degrees, most]`, then of none.
+        starts: Place of the first of each degree, `[degrees]`.
+        real: 1 for units, 0 for none, `[degrees, most, 1]`.
+    """
 
-def _by_degree(degrees, num_degrees):
-    """Numbers of the units of each degree `[masks, degrees, most]`, filled up."""
-    degrees = np.asarray(degrees)
-    counts = np.stack([np.bincount(row, minlength=num_degrees + 1) for row in degrees])
-    units = np.full([len(degrees), num_degrees, counts.max()], degrees.shape[1])
-    for table, row, count in zip(units, degrees, counts, strict=True):
-        order = np.argsort(row, kind="stable")
-        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-        table[row[order] - 1, within] = order
-    return units
+    inputs: tf.Tensor
+    units: tf.Tensor
+    starts: tf.Tensor
+    real: tf.Tensor
+
+    @classmethod
+    def of(cls, degrees, num_degrees, mask_index):
+        """Of the degrees of a layer's units, `[masks, units]`."""
+        degrees = np.asarray(degrees)
+        size = num_degrees + 1
+        counts = np.stack([np.bincount(d, minlength=size)[1:] for d in degrees])
+        starts, most = np.cumsum(counts, axis=1) - counts, counts.max()
+        none = np.full([len(degrees), most], degrees.shape[1])
+        inputs = np.append(np.argsort(degrees, axis=1, kind="stable"), none, axis=1)
+        real = np.arange(most) < counts[..., None]
+        places = np.where(real, starts[..., None] + np.arange(most), degrees.shape[1])
+        units = np.take_along_axis(inputs[:, None], places, axis=-1)
+        tables = (
+            inputs,
+            units,
+            starts.astype("int32"),
+            real[..., None].astype("float32"),
+        )
+        return cls(*(tf.gather(table, mask_index) for table in tables))
+
+    def put(self, state, i, values):
+        """A state with the values of the units of degree i.
+
+        Behind them come those of the next degree, which are still 0.
+        """
+        places = self.starts[i] + tf.range(self.real.shape[1])
+        values *= self.real[i]
+        return tf.tensor_scatter_nd_update(state, places[:, None], values)

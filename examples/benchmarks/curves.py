@@ -1,0 +1,42 @@
+"""Learning curves of runs side by side: validation log p(x) by epoch, and a table.
+
+Takes folders as `tfvae train` leaves them; writes curves.csv and curves.png, and prints
+each run's last epochs and its figures on the test split.
+"""
+
+import argparse
+import csv
+import json
+import pathlib
+
+from matplotlib.figure import Figure
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("runs", nargs="+", type=pathlib.Path)
+parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("curves"))
+options = parser.parse_args()
+
+figure = Figure((6, 4), layout="constrained")
+axes = figure.add_subplot(xlabel="epoch", ylabel="validation log p(x) [nats]")
+rows = []
+for run in options.runs:
+    name = json.loads((run / "config.json").read_text())["preset"]
+    with (run / "history.csv").open(newline="") as file:
+        history = list(csv.DictReader(file))
+    rows += [{"preset": name} | row for row in history]
+    values = [float(row["val_log_prob"]) for row in history]
+    axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    metrics = run / "metrics.json"
+    text = f"{name}: epoch {len(values)}, validation {values[-1]:.2f}"
+    if metrics.exists():
+        figures = json.loads(metrics.read_text())
+        error = figures["test_log_marginal_standard_error"]
+        text += f", test {figures['test_log_prob']:.2f} +- {error:.2f}"
+    slope = (values[-1] - values[-3]) / 2 if len(values) > 2 else float("nan")
+    print(f"{text} nats; {slope:+.2f} an epoch at the end")
+axes.legend()
+figure.savefig(options.out.with_suffix(".png"), dpi=128)
+with options.out.with_suffix(".csv").open("w", newline="") as file:
+    writer = csv.DictWriter(file, rows[0], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
