@@ -68,26 +68,26 @@ class CausalConv(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        return self.valid(self.padded(x))
-
-    def padded(self, x, rows=True):
-        """With zeros around x, above only where asked."""
-        rows, columns = [self.above if rows else 0, 0], [self.left, self.right]
-        return tf.pad(x, [[0, 0], rows, columns, [0, 0]])
+        # Zeros of the convolution's own make its gradient slower.
+        columns = [self.left, self.right]
+        return self.valid(tf.pad(x, [[0, 0], [self.above, 0], columns, [0, 0]]))
 
     def valid(self, x):
         """The outputs for those pixels alone whose window is inside of x."""
-        kernel = self.kernel
-        if not self.mask.all():
-            kernel *= self.mask
-        if tuple(x.shape[1:3]) == self.mask.shape[:2]:  # a single pixel
-            rows, columns, inputs, outputs = self.mask.shape
-            size = rows * columns * inputs
-            y = tf.reshape(x, [-1, size]) @ tf.reshape(kernel, [size, outputs])
-            y = y[:, None, None]
-        else:
-            y = tf.nn.conv2d(x, kernel, 1, "VALID")
-        return y + self.bias
+        if tuple(x.shape[1:3]) != self.mask.shape[:2]:
+            y = tf.nn.conv2d(x, self._masked(), 1, "VALID")
+            return tf.nn.bias_add(y, self.bias)  # which TensorFlow fuses
+        rows, columns, inputs, outputs = self.mask.shape  # a single pixel
+        size = rows * columns * inputs
+        kernel = tf.reshape(self._masked(), [size, outputs])
+        return (tf.reshape(x, [-1, size]) @ kernel + self.bias)[:, None, None]
+
+    def padded(self, x):
+        """With zeros beside x, for `valid`."""
+        return tf.pad(x, [[0, 0], [0, 0], [self.left, self.right], [0, 0]])
+
+    def _masked(self):
+        return self.kernel if self.mask.all() else self.kernel * self.mask
 
     def compute_output_shape(self, x_shape):
         """The shape of the input, with one feature for each of `out_degrees`."""

@@ -68,8 +68,8 @@ class GatedPixelNetwork(PixelNetwork):
         v, h = tf.pad(x, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1], x
         total = 0
         for block, shift in zip(self.blocks, shifts, strict=True):
-            v, from_above = block.down(block.vertical.padded(v), shift)
-            h, skip = block.across(block.horizontal.padded(h), from_above)
+            v, from_above = block.down(v, block.vertical(v), shift)
+            h, skip = block.across(h, block.horizontal(h), from_above)
             total += skip
         return total
 
@@ -94,8 +94,8 @@ class GatedPixelNetwork(PixelNetwork):
             window = x_above
             if v is not None:
                 rows = tf.concat([rows, v], axis=1)
-                window, rows = block.vertical.padded(rows, rows=False), rows[:, 1:]
-            v, from_above = block.down(window, shift)
+                window, rows = block.vertical.padded(rows), rows[:, 1:]
+            v, from_above = block.down(v, block.vertical.valid(window), shift)
             new.append((rows, from_above, tf.zeros_like(before)))
         return new
 
@@ -112,14 +112,14 @@ class GatedPixelNetwork(PixelNetwork):
                 window = tf.concat([before, h], axis=2)
                 before = window[:, :, 1:]
             from_above = tf.gather(all_from_above, [column], axis=2)
-            h, skip = block.across(window, from_above)
+            h, skip = block.across(h, block.horizontal.valid(window), from_above)
             total += skip
             new.append((rows, all_from_above, before))
         return total, new
 
 
 class _Gated(keras.layers.Layer):
-    """One block of the two stacks, for windows whose rows and columns are padded."""
+    """One block of the two stacks, once its windows are summed up."""
 
     def __init__(self, first, vertical, to_horizontal, horizontal, out, **kwargs):
         super().__init__(**kwargs)
@@ -127,24 +127,31 @@ class _Gated(keras.layers.Layer):
         self.vertical, self.to_horizontal = vertical, to_horizontal
         self.horizontal, self.out = horizontal, out
 
-    def down(self, window, shift):
-        """The vertical stack's features, and what the horizontal one takes of them."""
-        y = self.vertical.valid(window)
-        for_rows, for_pixels = halves(shift)
-        v = gate(y + for_rows)
-        if not self.first:
-            rows, columns = self.vertical.above, self.vertical.left
-            v += window[:, rows:, columns : columns + v.shape[2]]
-        return v, self.to_horizontal.valid(y) + for_pixels
+    def down(self, v, y, shift):
+        """The vertical stack's features, and what the horizontal one takes of them.
 
-    def across(self, window, from_above):
-        """The horizontal stack's features, and what the last layers take of them."""
-        y = self.out.valid(gate(self.horizontal.valid(window) + from_above))
-        filters = y.shape[-1] // 3
-        h, for_last = y[..., :filters], y[..., filters:]
-        if not self.first:
-            h += window[:, :, self.horizontal.left :]
-        return h, for_last
+        Args:
+            v: Those of the block before.
+            y: What `vertical` gives for them.
+            shift: What the context adds.
+        """
+        for_rows, for_pixels = halves(shift)
+        new = gate(y + for_rows)
+        from_above = self.to_horizontal(y) + for_pixels
+        return new if self.first else v + new, from_above
+
+    def across(self, h, y, from_above):
+        """The horizontal stack's features, and what the last layers take of them.
+
+        Args:
+            h: Those of the block before.
+            y: What `horizontal` gives for them.
+            from_above: What the vertical stack gives.
+        """
+        y = self.out(gate(y + from_above))
+        # Of slices the gradient would take ten times as long.
+        new, for_last = tf.split(y, [y.shape[-1] // 3, -1], axis=-1)
+        return new if self.first else h + new, for_last
 
 
 @register
