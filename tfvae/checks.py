@@ -80,6 +80,13 @@ def booleans(shape, **argument):
         fail(f"of a shape that fits {list(shape)}", **{name: list(value.shape)})
 
 
+def rows(num_rows, **argument):
+    """Checks that the one named array has as many rows as x."""
+    ((name, value),) = argument.items()
+    if len(value) != num_rows:
+        fail(f"of {num_rows} rows, as x", **{name: f"of {len(value)} rows"})
+
+
 def labels(num_classes, num_rows, **argument):
     """Returns the one named argument as int32 labels `[num_rows]` from 0."""
     ((name, value),) = argument.items()

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.config import register
-from tfvae.layers.pixels import PixelNetwork, halves, put
+from tfvae.layers.pixels import PixelNetwork, halves, put, square
 
 
 @register
@@ -92,7 +92,7 @@ class GatedPixelNetwork(PixelNetwork):
             self.blocks, memory, shifts, strict=True
         ):
             window = x_above
-            if v is not None:
+            if not block.first:
                 rows = tf.concat([rows, v], axis=1)
                 window, rows = block.vertical.padded(rows), rows[:, 1:]
             v, from_above = block.down(v, block.vertical.valid(window), shift)
@@ -105,7 +105,7 @@ class GatedPixelNetwork(PixelNetwork):
         for block, (rows, all_from_above, before) in zip(
             self.blocks, memory, strict=True
         ):
-            if h is None:
+            if block.first:
                 reach = block.horizontal.left
                 window = window[:, reach:, : reach + 1]
             else:
@@ -188,16 +188,12 @@ class ResidualPixelNetwork(PixelNetwork):
     """
 
     def _make_layers(self):
-        inputs, middle = map(self._degrees, [self.event_shape[-1], self.filters])
-        self._stream = self._degrees(2 * self.filters)
-        self.first = self._conv(
-            inputs, self._stream, strict=True, **_square(self.first_kernel_size)
-        )
-        self.blocks = []
+        middle, self._stream = map(self._degrees, [self.filters, 2 * self.filters])
+        self.first, self.blocks = self._first(), []
         for _ in range(self.num_blocks):
             block = (
                 self._conv(self._stream, middle),
-                self._conv(middle, middle, **_square(self.kernel_size)),
+                self._conv(middle, middle, **square(self.kernel_size)),
                 self._conv(middle, self._stream),
             )
             self.blocks.append(block)
@@ -242,8 +238,3 @@ def gate(y):
     """`tanh(a) sigmoid(b)` for the halves a and b of features."""
     a, b = tf.split(y, 2, axis=-1)
     return tf.tanh(a) * tf.sigmoid(b)
-
-
-def _square(kernel_size):
-    reach = kernel_size // 2
-    return {"above": reach, "left": reach, "right": reach}

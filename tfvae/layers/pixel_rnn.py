@@ -1,7 +1,6 @@
 """The networks of PixelRNN: Row LSTM and Diagonal BiLSTM."""
 
 import abc
-import functools
 
 import numpy as np
 import tensorflow as tf
@@ -23,11 +22,8 @@ class RecurrentNetwork(PixelNetwork):
         """What a block adds to features y, `[rows, columns, batch, features]`."""
 
     def _make_layers(self):
-        inputs = self._degrees(self.event_shape[-1])
-        self._stream, reach = self._degrees(2 * self.filters), {}
-        for side in ("above", "left", "right"):
-            reach[side] = self.first_kernel_size // 2
-        self.first = self._conv(inputs, self._stream, strict=True, **reach)
+        self._stream = self._degrees(2 * self.filters)
+        self.first = self._first()
         self.blocks = [self._block() for _ in range(self.num_blocks)]
 
     def features(self, x, shifts):
@@ -103,10 +99,8 @@ class RowLSTM(RecurrentNetwork):
         """See `PixelNetwork`."""
         y, new, reach = self.first.valid(window), [], self.kernel_size // 2
         for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
-            (to_gates, lstm, widen), (before, h_above, c_above, h_row, c_row) = (
-                block,
-                kept,
-            )
+            to_gates, lstm, widen = block
+            before, h_above, c_above, h_row, c_row = kept
             seen = tf.concat([before, y], axis=1)
             padded = tf.pad(h_above, [[0, 0], [0, 0], [reach, reach], [0, 0]])
             beside = tf.gather(padded, column + tf.range(2 * reach + 1), axis=2)
@@ -167,11 +161,15 @@ class DiagonalBiLSTM(RecurrentNetwork):
             event_shape, filters, num_blocks, params_size, **sizes, **kwargs
         )
 
+    def _make_layers(self):
+        rows, columns, _ = self.event_shape
+        self._diagonals = _Diagonals(rows, columns)
+        super()._make_layers()
+
     def _block(self):
-        rows, columns, channels = self.event_shape
         self._add_context(8 * self.filters)
-        paths = _paths(rows, columns)
-        options = {"left": 1, "right": 0, "alive": paths.alive, **self._kept}
+        alive, channels = self._diagonals.alive, self.event_shape[-1]
+        options = {"left": 1, "right": 0, "alive": alive, **self._kept}
         return (
             self._to_gates(self._stream),
             LineLSTM(self.filters, **options),
@@ -181,8 +179,7 @@ class DiagonalBiLSTM(RecurrentNetwork):
         )
 
     def _states(self, x, y, shift, to_left, left, to_right, right, widen):
-        rows, columns, _ = self.event_shape
-        paths, (for_left, for_right) = _paths(rows, columns), halves(shift)
+        paths, (for_left, for_right) = self._diagonals, halves(shift)
         from_left = left(to_left(paths.along(y)) + for_left)
         # A row further down the pixel itself has come before, too.
         y = paths.along(tf.concat([y, x], axis=-1), mirrored=True)
@@ -206,7 +203,8 @@ class DiagonalBiLSTM(RecurrentNetwork):
         reach, new = self.first_kernel_size // 2, []
         x = x_above[:, -1:, reach:-reach]
         for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
-            (_, _, to_right, right, _), (y, _, left, _, _, above) = block, kept
+            _, _, to_right, right, _ = block
+            y, _, left, _, _, above = kept
             gates = to_right.valid(tf.concat([y, x], axis=-1)) + halves(shift)[1]
             line = [
                 tf.transpose(values[:, 0, ::-1], [1, 0, 2]) for values in (gates, above)
@@ -221,21 +219,14 @@ class DiagonalBiLSTM(RecurrentNetwork):
         """See `PixelNetwork`."""
         y, new = self.first.valid(window), []
         for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
-            (to_left, left, _, _, widen), (inputs, above, here, h, c, from_right) = (
-                block,
-                kept,
-            )
+            to_left, left, _, _, widen = block
+            inputs, above, here, h, c, from_right = kept
             inputs = put(inputs, column, y)
             beside = tf.concat([tf.gather(above, [column], axis=2), h], axis=-1)
             h, c = left.cell(to_left.valid(y) + halves(shift)[0], beside, c)
             y += widen.valid(h + tf.gather(from_right, [column], axis=2))
             new.append((inputs, above, put(here, column, h), h, c, from_right))
         return y, new
-
-
-@functools.cache
-def _paths(rows, columns):
-    return _Diagonals(rows, columns)
 
 
 class _Diagonals:
@@ -250,7 +241,6 @@ class _Diagonals:
     """
 
     def __init__(self, rows, columns):
-        self.rows, self.columns = rows, columns
         step, row = np.indices([rows + columns - 1, rows])
         column = step - row
         self.alive = ((column >= 0) & (column < columns)).astype("float32")

@@ -158,6 +158,12 @@ class PixelNetwork(AutoregressiveNetwork):
         channels = self.event_shape[-1]
         return np.concatenate([np.arange(size) * channels // size for size in sizes])
 
+    def _first(self):
+        """The first layer, to `_stream`; no channel of a pixel sees itself."""
+        inputs = self._degrees(self.event_shape[-1])
+        window = square(self.first_kernel_size)
+        return self._conv(inputs, self._stream, strict=True, **window)
+
     def _conv(self, in_degrees, out_degrees, **options):
         return CausalConv(in_degrees, out_degrees, **options, **self._kept)
 
@@ -178,6 +184,11 @@ class PixelNetwork(AutoregressiveNetwork):
         for layer in self._head:
             y = layer(tf.nn.relu(y))
         return y
+
+
+def square(kernel_size):
+    """The sides of a window of rows and columns around a pixel."""
+    return dict.fromkeys(["above", "left", "right"], kernel_size // 2)
 
 
 def put(row, column, value):

@@ -31,8 +31,7 @@ class Condition:
         if self.num_classes:
             return checks.labels(self.num_classes, num_rows, y=y)
         y = checks.array((self.context_dim,), y=y)
-        if len(y) != num_rows:
-            checks.fail(f"of {num_rows} rows, as x", y=f"of {len(y)} rows")
+        checks.rows(num_rows, y=y)
         return y
 
     def given(self, y, num_rows):

@@ -115,8 +115,8 @@ def split(x, y, validation_split):
     if is_stream(x):
         expected = "0 with a data set: give `validation_data`"
         checks.fail(expected, error=TypeError, validation_split=validation_split)
-    if y is not None and len(y) != len(x):
-        checks.fail(f"of {len(x)} rows, as x", y=f"of {len(y)} rows")
+    if y is not None:
+        checks.rows(len(x), y=y)
     cut = int(len(x) * (1 - share))
     if cut in (0, len(x)):
         checks.fail("a share that leaves rows on both sides", validation_split=share)

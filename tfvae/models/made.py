@@ -16,11 +16,14 @@ class MADE(AutoregressiveModel):
     Args:
         likelihood: Any `Likelihood` of elements over a `layers.MaskedAutoencoder`; or
             that network alone, for Bernoulli elements.
+        num_classes: Number of classes, where y is a label from 0 for each example; 0
+            where y is a vector for each, or there is none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Raises:
         TypeError: Where the network is another.
-        ValueError: Where it has not the parameters that the likelihood wants.
+        ValueError: Where it has not the parameters that the likelihood wants, or not
+            the context.
 
     Example:
         >>> network = tfvae.layers.MaskedAutoencoder((8, 8, 1), [64])
