@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 
+import keras
+import numpy as np
 import pytest
 
 import tfvae
-from tfvae import cli, presets, runs
+from tfvae import cli, presets, runs, terminal
 
 TINY = ["--set", "hidden_units=[16]", "--set", "latent_dim=2"]
 ROOT = pathlib.Path(__file__).parents[1]
@@ -307,6 +309,29 @@ def test_interrupted_trainings_answer_130_and_143_and_can_be_resumed(tmp_path):
         assert f"Go on with: tfvae train --resume --out {tmp_path / name}" in out
         last = max(row["epoch"] for row in rows(tmp_path / name))
         assert (tmp_path / name / f"checkpoint-{last:06.0f}.keras").exists()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_waits_for_the_batch_and_a_second_one_does_not(times):
+    seen = []
+    send = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda *_: [signal.raise_signal(2) for _ in range(times)],
+        on_train_batch_end=lambda *_: seen.append("end"),
+    )
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as stop:
+        model.fit(
+            np.ones((4, 1)),
+            np.ones((4, 1)),
+            batch_size=1,
+            callbacks=[send, terminal.Interrupts()],
+            verbose=0,
+        )
+    signal.signal(signal.SIGINT, before)
+    assert stop.value.code == 130
+    assert seen == ["end"] * (2 - times)
 
 
 def test_a_closed_stdout_gives_no_traceback_and_no_log_lines_reach_it():

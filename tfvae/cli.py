@@ -6,12 +6,10 @@ import json
 import logging
 import os
 import pathlib
-import signal
 import sys
 import warnings
 from typing import Annotated
 
-import keras
 import rich.console
 import rich.padding
 import rich.progress
@@ -20,7 +18,7 @@ import rich.text
 import typer
 
 import tfvae
-from tfvae import checks, presets, reports, runs
+from tfvae import checks, presets, reports, runs, terminal
 
 app = typer.Typer(
     add_completion=False,
@@ -156,16 +154,18 @@ def export(
 def main():
     """Runs the command line and exits with its code."""
     debug = "--debug" in sys.argv
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    terminal.heed(terminal.leave)
     try:
         with contextlib.nullcontext() if debug or not sys.stderr else _quiet():
             code = app(prog_name="tfvae", standalone_mode=False) or 0
             print(end="", flush=True)
     except SystemExit as stop:
         code = stop.code
-        code > 128 and _say("Error", "interrupted.")
+        if code > 128:
+            _say("Error", "interrupted.")
+            with contextlib.suppress(OSError):
+                print(end="", flush=True)
+            os._exit(code)  # TensorFlow's threads may still be at work
     except BrokenPipeError:  # a reader such as `head` has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
@@ -224,35 +224,12 @@ def _trained(path):
     return run
 
 
-class _Progress(keras.callbacks.Callback):
-    """One line that tells the bound on train and validation data, epochs and time."""
-
-    def __init__(self, bar):
-        super().__init__()
-        self.bar = bar
-
-    def on_train_begin(self, logs=None):
-        self.task = self.bar.add_task("training", total=self.params["epochs"])
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        done = batch / self.params["steps"]
-        self.bar.update(self.task, completed=self.epoch + done)
-
-    def on_epoch_end(self, epoch, logs=None):
-        name = self.model.term_names[0]
-        text = f"{name} {logs[name]:.2f}, val_{name} {logs[f'val_{name}']:.2f} nats"
-        self.bar.update(self.task, completed=epoch + 1, description=text)
-
-
 def _fit(training):
     columns = ("{task.description}", rich.progress.BarColumn(20))
     counts = (rich.progress.MofNCompleteColumn(), rich.progress.TimeElapsedColumn())
     try:
         with rich.progress.Progress(*columns, *counts, console=console) as bar:
-            training.fit([_Progress(bar)])
+            training.fit([terminal.Progress(bar), terminal.Interrupts()])
     except SystemExit:
         print(f"Go on with: tfvae train --resume --out {training.run.path}")
         raise
