@@ -315,8 +315,10 @@ def test_interrupted_trainings_answer_130_and_143_and_can_be_resumed(tmp_path):
 def test_a_signal_waits_for_the_batch_and_a_second_one_does_not(times):
     seen = []
     send = keras.callbacks.LambdaCallback(
-        on_train_batch_begin=lambda *_: [signal.raise_signal(2) for _ in range(times)],
-        on_train_batch_end=lambda *_: seen.append("end"),
+        on_train_batch_begin=lambda *_, **__: [
+            signal.raise_signal(2) for _ in range(times)
+        ],
+        on_train_batch_end=lambda *_, **__: seen.append("end"),
     )
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(loss="mse")

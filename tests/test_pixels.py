@@ -199,6 +199,13 @@ def test_conditional_models_learn_what_goes_with_y(name, as_vectors, tmp_path):
     np.testing.assert_array_equal(twin.log_prob(x, y), model.log_prob(x, y))
 
 
+@pytest.mark.parametrize("label", [-1, 2])
+def test_where_served_an_unknown_label_is_refused_too(label):
+    sample = CONDITIONAL["MADE"](num_classes=2).signatures()["sample"].function
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"not in \[0, 2\)"):
+        sample(seed=tf.constant([[1, 2]]), y=tf.constant([label]))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -48,7 +48,7 @@ class PixelNetwork(AutoregressiveNetwork):
         if len(self.event_shape) != 3:
             checks.fail("(height, width, channels)", event_shape=event_shape)
         self.filters = checks.integer(minimum=self.event_shape[-1], filters=filters)
-        self.num_blocks = checks.integer(minimum=0, num_blocks=num_blocks)
+        self.num_blocks = checks.integer(num_blocks=num_blocks)
         self.kernel_size = _odd(minimum=1, kernel_size=kernel_size)
         self.first_kernel_size = _odd(minimum=3, first_kernel_size=first_kernel_size)
         self._kept = {"dtype": self.dtype_policy}
