@@ -1,4 +1,7 @@
-"""Learning curves of runs side by side: validation log p(x) by epoch, and a table.
+"""Learning curves of runs side by side: log p(x) by epoch, and a table.
+
+Solid on validation data, dashed on training data: where both still rise together, more
+epochs or a larger network would go on; where they part, it is the data that end.
 
 Takes folders as `tfvae train` leaves them; writes curves.csv and curves.png, and prints
 each run's last epochs and its figures on the test split.
@@ -17,7 +20,9 @@ parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("curves"))
 options = parser.parse_args()
 
 figure = Figure((6, 4), layout="constrained")
-axes = figure.add_subplot(xlabel="epoch", ylabel="validation log p(x) [nats]")
+axes = figure.add_subplot(
+    xlabel="epoch", ylabel="log p(x) [nats]: validation -, training --"
+)
 rows = []
 for run in options.runs:
     name = json.loads((run / "config.json").read_text())["preset"]
@@ -25,7 +30,10 @@ for run in options.runs:
         history = list(csv.DictReader(file))
     rows += [{"preset": name} | row for row in history]
     values = [float(row["val_log_prob"]) for row in history]
-    axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    epochs = range(1, len(values) + 1)
+    (line,) = axes.plot(epochs, values, marker=".", label=name)
+    training = [float(row["log_prob"]) for row in history]
+    axes.plot(epochs, training, "--", color=line.get_color(), linewidth=0.8)
     metrics = run / "metrics.json"
     text = f"{name}: epoch {len(values)}, validation {values[-1]:.2f}"
     if metrics.exists():
@@ -33,7 +41,8 @@ for run in options.runs:
         error = figures["test_log_marginal_standard_error"]
         text += f", test {figures['test_log_prob']:.2f} +- {error:.2f}"
     slope = (values[-1] - values[-3]) / 2 if len(values) > 2 else float("nan")
-    print(f"{text} nats; {slope:+.2f} an epoch at the end")
+    text += f" nats; {slope:+.2f} an epoch at the end"
+    print(f"{text}, {training[-1] - values[-1]:+.2f} on training data")
 axes.legend()
 figure.savefig(options.out.with_suffix(".png"), dpi=128)
 with options.out.with_suffix(".csv").open("w", newline="") as file:

@@ -1,7 +1,7 @@
 """MADE on the binary data sets of its paper: test log p(x) in nats.
 
-Trains with Adam until validation data stop getting better, takes the best epoch and
-measures the whole test split. Appends a row a run to --out.
+Trains until validation data stop getting better, takes the best epoch and measures the
+whole test split. Appends a row a run to --out.
 """
 
 import argparse
@@ -19,8 +19,9 @@ parser.add_argument("data", help="a .npz with train, valid and test, or a data s
 parser.add_argument("--hidden-units", type=int, nargs="*", default=[500])
 parser.add_argument("--masks", type=int, default=1)
 parser.add_argument("--order", default="natural", help="or random")
+parser.add_argument("--optimizer", choices=("AdamW", "SGD"), default="AdamW")
 parser.add_argument("--rate", type=float, default=1e-3)
-parser.add_argument("--decay", type=float, default=0.0, help="of AdamW")
+parser.add_argument("--decay", type=float, default=0.0, help="of the weights")
 parser.add_argument("--batch-size", type=int, default=100)
 parser.add_argument("--epochs", type=int, default=500)
 parser.add_argument("--patience", type=int, default=30)
@@ -50,7 +51,10 @@ network = tfvae.layers.MaskedAutoencoder(
     seed=options.seed,
 )
 model = tfvae.MADE(network)
-model.compile(keras.optimizers.AdamW(options.rate, weight_decay=options.decay))
+kind = getattr(keras.optimizers, options.optimizer)
+optimizer = kind(options.rate, weight_decay=options.decay or None)
+optimizer.exclude_from_weight_decay(var_names=["bias"])
+model.compile(optimizer)
 best = keras.callbacks.EarlyStopping(
     "val_log_prob", mode="max", patience=options.patience, restore_best_weights=True
 )
@@ -68,8 +72,10 @@ row = {
     "hidden_units": " ".join(map(str, options.hidden_units)),
     "masks": options.masks,
     "order": options.order,
+    "optimizer": options.optimizer,
     "rate": options.rate,
     "decay": options.decay,
+    "batch_size": options.batch_size,
     "seed": options.seed,
     "epochs": len(history["loss"]),
     "seconds": round(time.perf_counter() - begin),

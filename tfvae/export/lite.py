@@ -15,9 +15,9 @@ from tfvae.export import archive
 def to_tflite(model, path, signatures=None, *, batch_size=1):
     """Writes a `.tflite` file with named signatures and built-in operators only.
 
-    The file holds one copy of the weights. `sample(noise)` takes its noise from outside,
-    so that its answer can be compared: standard normal, or uniform for autoregressive
-    models; `sample_random()` draws its own.
+    The file holds one copy of the weights. `sample(noise)` takes its noise from
+    outside, so that its answer can be compared: standard normal, or uniform for
+    autoregressive models; `sample_random()` draws its own.
 
     Args:
         model: A built model of this package.

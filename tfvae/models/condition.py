@@ -63,5 +63,5 @@ class Condition:
         """What the network sees of y."""
         if not self.num_classes or y is None:
             return y
-        # A row of the identity: where served, one_hot would take label 10 of 10 as none.
+        # Where served, one_hot would take an unknown label as none; gather refuses it.
         return tf.gather(tf.eye(self.num_classes), tf.cast(y, tf.int32))
