@@ -21,6 +21,7 @@ parser.add_argument("--masks", type=int, default=1)
 parser.add_argument("--order", default="natural", help="or random")
 parser.add_argument("--optimizer", choices=("AdamW", "SGD"), default="AdamW")
 parser.add_argument("--rate", type=float, default=1e-3)
+parser.add_argument("--final", type=float, default=1.0, help="share of the rate left")
 parser.add_argument("--decay", type=float, default=0.0, help="of the weights")
 parser.add_argument("--batch-size", type=int, default=100)
 parser.add_argument("--epochs", type=int, default=500)
@@ -52,7 +53,9 @@ network = tfvae.layers.MaskedAutoencoder(
 )
 model = tfvae.MADE(network)
 kind = getattr(keras.optimizers, options.optimizer)
-optimizer = kind(options.rate, weight_decay=options.decay or None)
+steps = options.epochs * -(-len(train) // options.batch_size)
+rate = keras.optimizers.schedules.CosineDecay(options.rate, steps, alpha=options.final)
+optimizer = kind(rate, weight_decay=options.decay or None)
 optimizer.exclude_from_weight_decay(var_names=["bias"])
 model.compile(optimizer)
 best = keras.callbacks.EarlyStopping(
@@ -74,6 +77,7 @@ row = {
     "order": options.order,
     "optimizer": options.optimizer,
     "rate": options.rate,
+    "final": options.final,
     "decay": options.decay,
     "batch_size": options.batch_size,
     "seed": options.seed,

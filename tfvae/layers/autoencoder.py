@@ -128,7 +128,8 @@ class MaskedAutoencoder(AutoregressiveNetwork):
     def _blocks(self, mask_index, context):
         """The weights in the order in which `generate` uses them."""
         *hidden, output = self.mlp.masked
-        *shifts, last = self.mlp.shifts(self._context(context))
+        shifts = self.mlp.shifts(self._context(context))
+        *shifts, last = (tf.cast(shift, self.variable_dtype) for shift in shifts)
         blocks, inputs = [], np.arange(self.dim)
         for layer, shift in zip(hidden, shifts, strict=True):
             degrees = _Degrees.of(layer.out_degrees, max(1, self.dim - 1), mask_index)

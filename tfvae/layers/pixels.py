@@ -15,7 +15,8 @@ from tfvae.layers.recurrent import LineLSTM
 class PixelNetwork(AutoregressiveNetwork):
     """Abstract: a causal first layer, blocks of one width, and two 1 x 1 layers.
 
-    Pixels come row by row, and in a pixel its channels: red, green, blue.
+    Pixels come row by row, and in a pixel its channels: red, green, blue. Under a mixed
+    policy it computes in the dtype of its weights, as does its sampling.
 
     Args:
         event_shape: Shape of one image, `(height, width, channels)`.
@@ -44,7 +45,9 @@ class PixelNetwork(AutoregressiveNetwork):
         context_dim=0,
         **kwargs,
     ):
-        super().__init__(event_shape, params_size, context_dim=context_dim, **kwargs)
+        policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
+        shared = {"context_dim": context_dim, "dtype": policy.variable_dtype}
+        super().__init__(event_shape, params_size, **shared, **kwargs)
         if len(self.event_shape) != 3:
             checks.fail("(height, width, channels)", event_shape=event_shape)
         self.filters = checks.integer(minimum=self.event_shape[-1], filters=filters)

@@ -28,6 +28,8 @@ class Condition:
 
     def check(self, y, num_rows):
         """Labels, or vectors, as an array of so many rows."""
+        if y is None:
+            checks.fail("given: the model has a context", y=y)
         if self.num_classes:
             return checks.labels(self.num_classes, num_rows, y=y)
         y = checks.array((self.context_dim,), y=y)
@@ -45,10 +47,8 @@ class Condition:
             if y is not None:
                 checks.fail("left out: the model has no context", y=y)
             return {}
-        if y is None:
-            checks.fail("given: the model has a context", y=y)
         size = () if self.num_classes else (self.context_dim,)
-        if np.shape(y) == size:
+        if y is not None and np.shape(y) == size:
             y = np.broadcast_to(y, (num_rows, *size))
         return {"y": self.check(y, num_rows)}
 
