@@ -17,7 +17,7 @@ RANKS = [
     {"loading", "presets", "recipes"},
     {"runs"},
     {"reports"},
-    {"cli"},
+    {"cli", "terminal"},
 ]
 
 

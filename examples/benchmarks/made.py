@@ -55,7 +55,7 @@ model = tfvae.MADE(network)
 kind = getattr(keras.optimizers, options.optimizer)
 steps = options.epochs * -(-len(train) // options.batch_size)
 rate = keras.optimizers.schedules.CosineDecay(options.rate, steps, alpha=options.final)
-optimizer = kind(rate, weight_decay=options.decay or None)
+optimizer = kind(rate, weight_decay=options.decay)
 optimizer.exclude_from_weight_decay(var_names=["bias"])
 model.compile(optimizer)
 best = keras.callbacks.EarlyStopping(
