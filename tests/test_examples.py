@@ -85,6 +85,16 @@ def test_posteriors_side_by_side(tmp_path):
     assert "IAF, 2 steps" in run("benchmarks/flow_cost.py", *small, folder=tmp_path)
 
 
+def test_beta_vae_on_sprites(tmp_path):
+    small = ["--images=500", "--held-out=400", "--epochs=1", "--draws=50", "--trees=60"]
+    few = ["--betas", "1", "4", "--seeds=1"]
+    run("benchmarks/tradeoff.py", *small, *few, folder=tmp_path)
+    # A second run finds the models there, and only draws.
+    assert "| MIG |" in run("benchmarks/tradeoff.py", *small, *few, folder=tmp_path)
+    assert len((tmp_path / "tradeoff.csv").read_text().splitlines()) == 3
+    assert (tmp_path / "sprites_traversals.png").exists()
+
+
 def test_made_on_binary_data(tmp_path):
     small = ["digits", "--epochs=2", "--hidden-units", "16", "--masks=2"]
     assert "test=-" in run("benchmarks/made.py", *small, folder=tmp_path)

@@ -31,6 +31,15 @@ EXPORTED_AS_THEY_ARE = [
 EXPORTED = {
     **{name: MODELS[name] for name in EXPORTED_AS_THEY_ARE},
     **AUTOREGRESSIVE,
+    "IVAE-labels": lambda: tfvae.IVAE(
+        encoder(), decoder(), latent_dim=3, num_classes=3
+    ),
+    "IVAE-ConditionalLaplace": lambda: tfvae.IVAE(
+        encoder(),
+        decoder(),
+        latent_dim=3,
+        prior=tfvae.priors.ConditionalLaplace(3, context_shape=(2,)),
+    ),
     "PixelCNN-labels": lambda: tfvae.PixelCNN(
         tfvae.layers.GatedPixelNetwork(SHAPE, 8, 2, first_kernel_size=3, context_dim=3),
         num_classes=3,
@@ -83,9 +92,13 @@ for key, value in np.load(sys.argv[2]).items():
     request, _, argument = key.rpartition("/")
     requests.setdefault(request, {})[argument] = value
 for request, arguments in requests.items():
-    ((_, answers[request]),) = runner(request.split("/")[0])(**arguments).items()
+    for name, answer in runner(request.split("/")[0])(**arguments).items():
+        answers[f"{request}/{name}"] = answer
 twice, once = runner("sample_random"), runner("sample_random")
-given = {"y": np.zeros(2, "int32")} if "y" in twice.get_input_details() else {}
+given = {
+    name: np.zeros([2, *detail["shape"][1:]], detail["dtype"])
+    for name, detail in twice.get_input_details().items()
+}
 draws = [draw(**given)["x"] for draw in (twice, twice, once)]
 assert not [name for name in sys.modules if name.startswith(("tensorflow", "keras"))]
 np.savez(sys.argv[3], draws=draws, **answers)
@@ -148,11 +161,10 @@ def test_a_served_row_depends_on_nothing_but_itself(served, rows):
 
 
 def test_served_seed_rows_give_the_samples_of_python(served):
-    given = {}
-    if getattr(served.model, "num_classes", 0):
-        given["y"] = np.array([2, 2], "int32")
+    ones = {s.name: archive.example(s, 1)[0] for s in served.model.condition.specs()}
+    given = {name: np.stack([value] * 2) for name, value in ones.items()}
     answer = served.ask("sample", seed=np.array([[11, 3], [11, 0]], "int32"), **given)
-    samples = served.model.sample(5, seed=11, **{k: 2 for k in given}).numpy()
+    samples = served.model.sample(5, seed=11, **ones).numpy()
     assert_same(answer, {"x": samples[[3, 0]]})
 
 
@@ -162,8 +174,12 @@ def test_signatures_are_named_and_of_variable_batch(served):
     names = {k: (sorted(d.inputs), sorted(d.outputs)) for k, d in definitions.items()}
     is_vae = isinstance(served.model, tfvae.VAE)
     wanted = VAE_SIGNATURES if is_vae else AUTOREGRESSIVE_SIGNATURES
-    if getattr(served.model, "num_classes", 0):
-        wanted = {k: (sorted([*i, "y"]), o) for k, (i, o) in wanted.items()}
+    if condition := served.model.condition:
+        more = [condition.name]
+        wanted = {
+            k: (sorted(i + more * (k != "decode")), o) for k, (i, o) in wanted.items()
+        }
+        wanted |= {"prior": (["u"], ["loc", "scale"])} if is_vae else {}
     assert names == wanted
     for definition in definitions.values():
         for info in (*definition.inputs.values(), *definition.outputs.values()):
@@ -305,7 +321,8 @@ def test_a_lite_file_answers_as_the_model_without_tensorflow(name, tmp_path):
         for num_rows in (1, 7):
             inputs, request = inputs_of(signature, num_rows), f"{key}/{num_rows}"
             requests |= {f"{request}/{name}": value for name, value in inputs.items()}
-            ((_, wanted[request]),) = signature.function(**inputs).items()
+            for name, value in signature.function(**inputs).items():
+                wanted[f"{request}/{name}"] = value
     answers = run_lite(path, requests, tmp_path)
     draws = answers.pop("draws")
     assert_same(answers, wanted)

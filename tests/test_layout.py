@@ -14,7 +14,7 @@ RANKS = [
     {"posteriors", "priors", "likelihoods", "data"},
     {"objectives", "metrics", "export", "plots", "callbacks"},
     {"models"},
-    {"loading", "presets", "recipes"},
+    {"assembly", "loading", "presets", "recipes"},
     {"runs"},
     {"reports"},
     {"cli", "terminal"},

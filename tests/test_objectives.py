@@ -4,7 +4,15 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tests.checks import MODELS, OBJECTIVES, gradients, images
+import tfvae
+from tests.checks import (
+    MODELS,
+    OBJECTIVES,
+    decoder,
+    encoder,
+    gradients,
+    images,
+)
 from tfvae import objectives
 from tfvae.objectives import ELBO, IWAEBound, LogDensities
 
@@ -128,6 +136,18 @@ def test_kl_of_diagonal_gaussians_splits_by_latent():
 def test_kl_unknown_to_tfp_is_sampled():
     q = tfd.MultivariateNormalDiag([[0.0]], [[1.0]])
     assert objectives.exact_kl(q, tfd.Sample(tfd.Laplace(0.0, 1.0), 1)) is None
+
+
+def test_a_capacity_of_beta_vae_follows_its_schedule():
+    capacity = objectives.warm_up(10, 5.0)
+    model = tfvae.BetaVAE(
+        encoder(), decoder(), beta=2.0, capacity=capacity, latent_dim=3
+    )
+    twin = tfvae.BetaVAE.from_config(model.get_config())
+    for step, nats in [(0, 0.0), (10, 5.0)]:
+        terms = twin.objective(densities(tf.fill([6, 2], 4.0)), step)
+        cost = terms["reconstruction"] - terms["objective"]
+        np.testing.assert_allclose(cost, 2 * abs(8.0 - nats), rtol=1e-5)
 
 
 def test_a_warm_up_that_does_not_end_is_reported():

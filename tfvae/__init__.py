@@ -19,6 +19,7 @@ from tfvae import (
 from tfvae.loading import load
 from tfvae.models import (
     IAFVAE,
+    IVAE,
     IWAE,
     MADE,
     VAE,
@@ -32,6 +33,7 @@ from tfvae.models import (
 
 __all__ = [
     "IAFVAE",
+    "IVAE",
     "IWAE",
     "MADE",
     "VAE",

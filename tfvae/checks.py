@@ -101,10 +101,12 @@ def labels(num_classes, num_rows, **argument):
     return value.astype("int32")
 
 
-def latent_variable_model(model):
-    """Returns the model if it is one."""
+def latent_variable_model(model, conditional=True):
+    """Returns the model if it is one; perhaps `conditional`, on a u."""
     if not hasattr(model, "log_densities"):
         fail("a latent-variable model of tfvae", error=TypeError, model=model)
+    if model.condition and not conditional:
+        fail("a model of x alone, without u", model=model)
     return model
 
 

@@ -22,7 +22,8 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
-        inputs: `[batch, *shape]` or `[samples, ..., batch, *shape]`.
+        inputs: `[batch, *shape]` or `[samples, ..., batch, *shape]`; a pair of tensors
+            `[batch, ...]` where the network takes one.
         training: Passed on to the network.
 
     Returns:
@@ -53,7 +54,8 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
         Returns:
             A float32 tensor `[samples, ..., batch, ..., params]`.
         """
-        leading = inputs.shape.rank - self._input_ndim
+        pair = isinstance(inputs, (tuple, list))
+        leading = 0 if pair else inputs.shape.rank - self._input_ndim
         if not leading:
             return self._network_params(inputs, training)
         outer = tf.shape(inputs)[: leading + 1]
@@ -80,7 +82,7 @@ def output_shape(network, input_shape):
 
     Args:
         network: A Keras model or layer.
-        input_shape: Shape of its input, batch first.
+        input_shape: Shape of its input, batch first, or a pair of them.
 
     Returns:
         A tuple, batch first.
@@ -88,11 +90,14 @@ def output_shape(network, input_shape):
     Raises:
         ValueError: Where the network takes no such input, or gives no single tensor.
     """
+    over = keras.tree.map_shape_structure
     try:
-        output = network(tf.zeros([1, *input_shape[1:]]), training=False)
+        inputs = over(lambda shape: tf.zeros([1, *shape[1:]]), input_shape)
+        output = network(inputs, training=False)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
-            f"`{network.name}` must take inputs of shape {[None, *input_shape[1:]]}. "
+            f"`{network.name}` must take inputs of shape "
+            f"{over(lambda shape: [None, *shape[1:]], input_shape)}. "
             f"Received: a network that does not, or one built for others. {error}"
         ) from error
     if not tf.is_tensor(output):

@@ -6,7 +6,7 @@ import pathlib
 import keras
 
 from tfvae import checks, data
-from tfvae.data import builders
+from tfvae.data import arrays, builders
 from tfvae.recipes import PRESETS
 
 DEFAULT = "vae_digits"
@@ -80,7 +80,8 @@ def read(path):
 
 
 def datasets(config, labels=False):
-    """The `data.Splits` of a configuration, as pairs with labels where asked."""
+    """The `data.Splits` of a configuration, as pairs with labels where they count."""
+    labels = labels or get(config["preset"]).conditional
     settings = {key: config["training"][key] for key in ("batch_size", "seed")}
     return data.load(**config["data"], **settings, labels=labels)
 
@@ -129,4 +130,4 @@ def _absolute(key, text):
 
 def _is_name(text):
     path = pathlib.Path(text).expanduser()
-    return text == "digits" or not path.exists() or builders.is_registered(text)
+    return text in arrays.EMBEDDED or not path.exists() or builders.is_registered(text)

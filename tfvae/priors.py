@@ -1,22 +1,30 @@
-"""Priors `p(z)`: layers whose call gives the distribution of z."""
+"""Priors `p(z)` and `p(z | u)`: layers whose call gives the distribution of z."""
 
 import abc
+import math
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks, flows
+from tfvae.conditional import output_shape
 from tfvae.config import Configurable, register
 from tfvae.flows.base import check
 
 __all__ = [
+    "ConditionalLaplace",
+    "ConditionalNormal",
+    "ConditionalPrior",
     "FlowPrior",
     "Prior",
     "StandardNormal",
 ]
 
 tfd = tfp.distributions
+
+# Raw scale of which the softplus is 1.
+_SOFTPLUS_OF_1 = math.log(math.e - 1)
 
 
 class Prior(Configurable, keras.layers.Layer, abc.ABC):
@@ -27,18 +35,26 @@ class Prior(Configurable, keras.layers.Layer, abc.ABC):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
+    # Shape of what z depends on, and number of classes where that is a label.
+    context_shape, num_classes = None, 0
+
     def __init__(self, latent_dim, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.latent_dim = checks.integer(latent_dim=latent_dim)
 
+    @property
+    def noise_dim(self):
+        """Numbers that `from_noise` takes for one z."""
+        return self.latent_dim
+
     @abc.abstractmethod
-    def call(self, inputs=None):
+    def call(self, context=None):
         """The `tfp.distributions.Distribution` of z."""
 
     @abc.abstractmethod
-    def from_noise(self, noise):
-        """Maps standard normal noise to z, both `[batch, latent]`.
+    def from_noise(self, noise, context=None):
+        """Maps standard normal noise `[batch, noise_dim]` to z `[batch, latent]`.
 
         A plain tensor function, so that sampling can be exported with the noise as an
         input.
@@ -58,11 +74,11 @@ class StandardNormal(Prior):
         array([-1.838], dtype=float32)
     """
 
-    def call(self, inputs=None):
+    def call(self, context=None):
         zeros = tf.zeros([self.latent_dim], self.compute_dtype)
         return tfd.MultivariateNormalDiag(zeros, zeros + 1)
 
-    def from_noise(self, noise):
+    def from_noise(self, noise, context=None):
         """The noise itself."""
         return noise
 
@@ -120,11 +136,11 @@ class FlowPrior(Prior):
             self.flow.build((None, self.flow.context_dim))
         self.built = True
 
-    def call(self, inputs=None):
+    def call(self, context=None):
         noise = StandardNormal.call(self)
         return tfd.TransformedDistribution(noise, self.bijector())
 
-    def from_noise(self, noise):
+    def from_noise(self, noise, context=None):
         """See `Prior`."""
         return self.bijector().forward(noise)
 
@@ -133,3 +149,149 @@ class FlowPrior(Prior):
         if not self.built:
             self.build()
         return self.flow(self.context)
+
+
+class ConditionalPrior(Prior):
+    """Abstract `p(z | u) = prod_d p(z_d; loc_d(u), scale_d(u))`: the prior of an iVAE.
+
+    The network gives features of u, a dense layer the raw parameters, and
+    `scale = softplus(raw) + min_scale`, which is near 1 at the start.
+
+    Args:
+        latent_dim: Size of z.
+        num_classes: Number of classes, where u is a label from 0: a segment, or a time.
+        context_shape: Shape of u, where it is an array: a vector, or an image.
+        network: Keras model or layer from u, of labels one-hot
+            `[batch, num_classes]`, to features `[batch, units]`. Without it the
+            parameters are linear in u: of labels, a table with one row for each.
+        has_loc: Whether `loc` depends on u; else it is 0, and the scale alone does.
+        min_scale: Least scale.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+
+    Call arguments:
+        context: u, of labels one-hot, `[batch, *context_shape]`.
+
+    Raises:
+        TypeError: Where an argument is of the wrong kind.
+        ValueError: Where neither `num_classes` nor `context_shape` is given, or both,
+            or one is too low.
+    """
+
+    def __init__(
+        self,
+        latent_dim,
+        *,
+        num_classes=0,
+        context_shape=None,
+        network=None,
+        has_loc=True,
+        min_scale=1e-3,
+        **kwargs,
+    ):
+        super().__init__(latent_dim, **kwargs)
+        self.num_classes = checks.integer(minimum=0, num_classes=num_classes)
+        if context_shape is None and num_classes:
+            context_shape = (num_classes,)
+        self.context_shape = checks.event_shape(context_shape=context_shape)
+        if num_classes and self.context_shape != (num_classes,):
+            expected = f"left out with num_classes={num_classes}"
+            checks.fail(expected, context_shape=context_shape)
+        if network is not None:
+            layer = keras.layers.Layer
+            checks.instance(layer, "a Keras model or layer", network=network)
+        self.network, self.has_loc = network, bool(has_loc)
+        self.min_scale = checks.number(minimum=1e-6, min_scale=min_scale)
+        size = latent_dim * (1 + self.has_loc)
+        self.head = keras.layers.Dense(size, dtype="float32", name="head")
+
+    def build(self, input_shape=None):
+        if self.built:
+            return
+        shape = (None, *self.context_shape)
+        if self.network is not None:
+            shape = output_shape(self.network, shape)
+        if len(shape) != 2:
+            expected = "given, and a network to features [batch, units]"
+            checks.fail(expected, network=self.network)
+        self.head.build(shape)
+        self.built = True
+
+    @abc.abstractmethod
+    def distribution(self, loc, scale):
+        """The distribution of z, of independent latents."""
+
+    def call(self, context):
+        return self.distribution(*self.params(context))
+
+    def params(self, context):
+        """`loc` and `scale`, each `[batch, latent]`."""
+        if not self.built:
+            self.build()
+        context = tf.cast(context, tf.float32)
+        features = context if self.network is None else self.network(context)
+        raw = self.head(tf.cast(features, tf.float32))
+        *loc, raw_scale = tf.split(raw, 1 + self.has_loc, axis=-1)
+        scale = tf.nn.softplus(raw_scale + _SOFTPLUS_OF_1) + self.min_scale
+        return loc[0] if loc else tf.zeros_like(scale), scale
+
+
+@register
+class ConditionalNormal(ConditionalPrior):
+    """Gaussian given u: `p(z | u) = N(z; loc(u), diag(scale(u)**2))`.
+
+    With it the latents of a model are identifiable up to permutation, scale and shift,
+    where mean and variance vary enough with u; where the variance alone does
+    (`has_loc=False`), up to permutation and scale. See `ConditionalPrior` for the
+    arguments and `IVAE` for the model.
+
+    Example:
+        >>> prior = tfvae.priors.ConditionalNormal(2, num_classes=40)
+        >>> prior(tf.one_hot([0, 7, 39], 40)).log_prob(tf.zeros([3, 2])).shape
+        TensorShape([3])
+
+    References:
+        Khemakhem et al., Variational Autoencoders and Nonlinear ICA: A Unifying
+        Framework, 2020, https://arxiv.org/abs/1907.04809
+    """
+
+    def distribution(self, loc, scale):
+        """`tfd.MultivariateNormalDiag`."""
+        return tfd.MultivariateNormalDiag(loc, scale)
+
+    def from_noise(self, noise, context=None):
+        """See `Prior`."""
+        loc, scale = self.params(context)
+        return loc + scale * noise
+
+
+@register
+class ConditionalLaplace(ConditionalPrior):
+    """Laplace given u: `p(z | u) = prod_d exp(-|z_d - loc_d| / scale_d) / 2 scale_d`.
+
+    An exponential family with heavier tails, for sources that are mostly near their
+    center. See `ConditionalPrior` for the arguments.
+
+    Example:
+        >>> prior = tfvae.priors.ConditionalLaplace(2, context_shape=(3,))
+        >>> prior(tf.zeros([5, 3])).log_prob(tf.zeros([5, 2])).shape
+        TensorShape([5])
+
+    References:
+        Khemakhem et al., Variational Autoencoders and Nonlinear ICA: A Unifying
+        Framework, 2020, https://arxiv.org/abs/1907.04809
+    """
+
+    @property
+    def noise_dim(self):
+        """Four for each latent."""
+        return 4 * self.latent_dim
+
+    def distribution(self, loc, scale):
+        """`tfd.Independent` of `tfd.Laplace`."""
+        return tfd.Independent(tfd.Laplace(loc, scale), 1)
+
+    def from_noise(self, noise, context=None):
+        """See `Prior`; of normal a, b, c, d, `a b + c d` is a Laplace variable."""
+        a, b, c, d = tf.split(noise, 4, axis=-1)
+        loc, scale = self.params(context)
+        return loc + scale * (a * b + c * d)

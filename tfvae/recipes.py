@@ -4,10 +4,9 @@ import dataclasses
 import functools
 import typing
 
-from tfvae import layers, likelihoods, networks, objectives
+from tfvae import assembly, layers
 from tfvae.models import (
     IAFVAE,
-    IWAE,
     MADE,
     VAE,
     AuxiliaryVAE,
@@ -33,6 +32,7 @@ class Preset:
             is left at the end), `weight_decay` (of AdamW), `patience` (epochs without a
             better bound on validation data before training stops) and `seed`.
         labels: Whether the data set has labels, for the picture of the latent space.
+        conditional: Whether the model takes them as u, beside x.
         score: The test figures it reached, with the command that gave them.
     """
 
@@ -42,48 +42,8 @@ class Preset:
     model: dict
     training: dict
     labels: bool = True
+    conditional: bool = False
     score: str = ""
-
-
-def _warmed(model, *networks, warm_up, **options):
-    objective = objectives.ELBO(_beta(warm_up))
-    return model(*networks, objective=objective, **options)
-
-
-def _warmed_iwae(*networks, warm_up, **options):
-    return IWAE(*networks, beta=_beta(warm_up), **options)
-
-
-def _beta(num_steps):
-    return objectives.warm_up(num_steps) if num_steps else 1.0
-
-
-def _mlp(make, event_shape, *, latent_dim, hidden_units, activation, **options):
-    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
-    decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
-    return make(encoder, decoder, latent_dim=latent_dim, **options)
-
-
-def _conv(make, event_shape, *, latent_dim, filters, units, **options):
-    encoder = networks.conv_encoder(event_shape, filters, units)
-    decoder = networks.conv_decoder(event_shape, filters[::-1], units)
-    return make(encoder, decoder, latent_dim=latent_dim, **options)
-
-
-def _over(model, network, event_shape, **options):
-    return model(network(event_shape, **options))
-
-
-def _gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
-    params_size = 2 if scale == "predicted" else 1
-    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
-    decoder = networks.mlp_decoder(
-        event_shape, hidden_units[::-1], activation, params_size
-    )
-    likelihood = likelihoods.Normal(
-        decoder, scale, loc_activation="sigmoid", min_scale=0.01
-    )
-    return VAE(encoder, likelihood, latent_dim=latent_dim)
 
 
 _DIGITS = {"source": "digits", "binarize": None}
@@ -125,35 +85,69 @@ PRESETS = {
     "vae_digits": Preset(
         "VAE on scikit-learn's 8 x 8 digits, embedded: under a minute",
         data=_DIGITS,
-        build=_gaussian_mlp,
+        build=assembly.gaussian_mlp,
         model=_SMALL,
         training=_QUICK,
     ),
     "vae_2d_digits": Preset(
         "VAE with two latents on the digits, for pictures of the whole latent space",
         data=_DIGITS,
-        build=_gaussian_mlp,
+        build=assembly.gaussian_mlp,
         model=_SMALL | {"latent_dim": 2},
         training=_QUICK,
     ),
     "vae_mnist": Preset(
         "VAE of the VAE paper's kind on dynamically binarized MNIST",
         data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_warmed, VAE)),
+        build=functools.partial(assembly.mlp, functools.partial(assembly.warmed, VAE)),
         model=_LARGE | _WARM,
         training=_LONG,
     ),
     "beta_vae_mnist": Preset(
         "beta-VAE: a heavier KL, fewer and cleaner latents",
         data=_MNIST,
-        build=functools.partial(_mlp, BetaVAE),
+        build=functools.partial(assembly.mlp, BetaVAE),
         model=_LARGE | {"latent_dim": 10, "beta": 4.0},
         training=_LONG,
+    ),
+    "beta_vae_sprites": Preset(
+        "beta-VAE on sprites whose position, scale and turn are known, embedded",
+        data={"source": "sprites", "binarize": None, "image_size": [32, 32]},
+        build=functools.partial(assembly.mlp, BetaVAE),
+        model={
+            "latent_dim": 10,
+            "hidden_units": [512, 256],
+            "activation": "relu",
+            "beta": 4.0,
+        },
+        training=_LONG | {"epochs": 60, "batch_size": 64, "weight_decay": 0.0},
+        labels=False,  # they are five a sprite
+    ),
+    "ivae_tcl": Preset(
+        "Identifiable VAE on artificial mixtures of sources in segments, embedded",
+        data={"source": "nonlinear_ica", "binarize": None},
+        build=assembly.ivae,
+        model={
+            "latent_dim": 5,
+            "num_classes": 40,
+            "hidden_units": [64, 64, 64],
+            "activation": "leaky_relu",
+        },
+        training=_LONG
+        | {
+            "epochs": 640,
+            "batch_size": 256,
+            "learning_rate": 3e-3,
+            "weight_decay": 0.0,
+        },
+        conditional=True,
     ),
     "full_covariance_vae_mnist": Preset(
         "VAE whose posterior is a Gaussian of full covariance",
         data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_warmed, FullCovarianceVAE)),
+        build=functools.partial(
+            assembly.mlp, functools.partial(assembly.warmed, FullCovarianceVAE)
+        ),
         model=_LARGE | _WARM,
         training=_LONG | {"epochs": 300},  # as long as the VAE's 400
         score="with --data binarized_mnist: test log p(x) -85.59 nats, by `tfvae "
@@ -162,7 +156,7 @@ PRESETS = {
     "iwae_mnist": Preset(
         "Importance-weighted autoencoder with five draws",
         data=_MNIST,
-        build=functools.partial(_mlp, _warmed_iwae),
+        build=functools.partial(assembly.mlp, assembly.warmed_iwae),
         model=_LARGE | _WARM | {"num_samples": 5},
         training=_LONG | {"epochs": 200},  # as long as the VAE's 400
         score="with --data binarized_mnist: test log p(x) -86.60 nats, by `tfvae "
@@ -171,7 +165,9 @@ PRESETS = {
     "iaf_vae_mnist": Preset(
         "VAE whose posterior is an inverse autoregressive flow of two steps",
         data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_warmed, IAFVAE)),
+        build=functools.partial(
+            assembly.mlp, functools.partial(assembly.warmed, IAFVAE)
+        ),
         model=_LARGE
         | _WARM
         | {"num_flows": 2, "transform": "gated", "context_dim": 64},
@@ -182,21 +178,25 @@ PRESETS = {
     "planar_flow_vae_mnist": Preset(
         "VAE whose posterior is a planar flow of ten steps",
         data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_warmed, PlanarFlowVAE)),
+        build=functools.partial(
+            assembly.mlp, functools.partial(assembly.warmed, PlanarFlowVAE)
+        ),
         model=_LARGE | _WARM | {"num_flows": 10},
         training=_LONG | {"epochs": 300},  # as long as the VAE's 400
     ),
     "auxiliary_vae_mnist": Preset(
         "VAE whose posterior has auxiliary latent variables",
         data=_MNIST,
-        build=functools.partial(_mlp, functools.partial(_warmed, AuxiliaryVAE)),
+        build=functools.partial(
+            assembly.mlp, functools.partial(assembly.warmed, AuxiliaryVAE)
+        ),
         model=_LARGE | _WARM | {"auxiliary_dim": 50, "context_dim": 128},
         training=_LONG | {"epochs": 300},  # as long as the VAE's 400
     ),
     "vae_binarized_mnist": Preset(
         "VAE on MNIST as binarized once and for all by Larochelle",
         data={"source": "binarized_mnist", "binarize": None},
-        build=functools.partial(_mlp, functools.partial(_warmed, VAE)),
+        build=functools.partial(assembly.mlp, functools.partial(assembly.warmed, VAE)),
         model=_LARGE | _WARM,
         training=_LONG,
         labels=False,
@@ -205,7 +205,7 @@ PRESETS = {
     "made_mnist": Preset(
         "Masked autoencoder: exact likelihood, pixel by pixel",
         data=_MNIST,
-        build=functools.partial(_over, MADE, layers.MaskedAutoencoder),
+        build=functools.partial(assembly.over, MADE, layers.MaskedAutoencoder),
         model={
             "hidden_units": [1000, 1000],
             "order": "natural",
@@ -220,7 +220,7 @@ PRESETS = {
     "pixelcnn_mnist": Preset(
         "Gated PixelCNN: exact likelihood by convolutions, sharp samples",
         data=_MNIST,
-        build=functools.partial(_over, PixelCNN, layers.GatedPixelNetwork),
+        build=functools.partial(assembly.over, PixelCNN, layers.GatedPixelNetwork),
         model={
             "filters": 16,
             "num_blocks": 5,
@@ -233,7 +233,7 @@ PRESETS = {
     "row_lstm_mnist": Preset(
         "PixelRNN whose LSTMs go row by row",
         data=_MNIST,
-        build=functools.partial(_over, PixelRNN, layers.RowLSTM),
+        build=functools.partial(assembly.over, PixelRNN, layers.RowLSTM),
         model={
             "filters": 16,
             "num_blocks": 5,
@@ -246,7 +246,7 @@ PRESETS = {
     "diagonal_bilstm_mnist": Preset(
         "PixelRNN whose LSTMs go along the diagonals, and see all pixels before",
         data=_MNIST,
-        build=functools.partial(_over, PixelRNN, layers.DiagonalBiLSTM),
+        build=functools.partial(assembly.over, PixelRNN, layers.DiagonalBiLSTM),
         model={"filters": 16, "num_blocks": 4, "first_kernel_size": 7},
         training=_PIXEL_BY_PIXEL | {"epochs": 9},
         score="with --data binarized_mnist: test log p(x) -80.11 nats",
@@ -254,14 +254,14 @@ PRESETS = {
     "conv_vae_fashion_mnist": Preset(
         "Convolutional VAE on Fashion-MNIST",
         data={"source": "fashion_mnist", "binarize": "dynamic"},
-        build=functools.partial(_conv, VAE),
+        build=functools.partial(assembly.conv, VAE),
         model={"latent_dim": 16, "filters": [32, 64], "units": 256},
         training=_LONG | {"epochs": 20},
     ),
     "vae_frey_face": Preset(
         "VAE with the paper's Gaussian decoder on the Frey Face video",
         data={"source": "frey_face", "binarize": None},
-        build=_gaussian_mlp,
+        build=assembly.gaussian_mlp,
         model={
             "latent_dim": 10,
             "hidden_units": [200],

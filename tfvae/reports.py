@@ -30,7 +30,7 @@ def evaluate(run, num_samples=1000):
         A dict of numbers in nats per example, unless the name says otherwise.
     """
     begin, model = time.monotonic(), load(run.model_file)
-    x = np.concatenate(list(presets.datasets(run.config).test))
+    x = _joined(presets.datasets(run.config).test)
     terms = model.evaluate(x, batch_size=500, return_dict=True, verbose=0)
     figures = {f"test_{name}": value for name, value in terms.items()}
     if isinstance(model, VAE):
@@ -41,8 +41,8 @@ def evaluate(run, num_samples=1000):
         log_p = np.asarray(model.log_prob(x))
     figures |= {
         "test_log_marginal": float(log_p.mean()),
-        "test_log_marginal_standard_error": float(log_p.std() / len(x) ** 0.5),
-        "test_examples": len(x),
+        "test_log_marginal_standard_error": float(log_p.std() / len(log_p) ** 0.5),
+        "test_examples": len(log_p),
         "seconds": round(time.monotonic() - begin, 1),
     }
     if isinstance(model.likelihood, DISCRETE):  # a density has no bits
@@ -57,8 +57,9 @@ def _of_latents(model, x):
         "active_units": metrics.active_units(model, x),
         "latent_dim": model.latent_dim,
     }
-    if is_gaussian(model.posterior(x[:1])):
-        some = x[_some(x, 5000)]
+    one = {name: value[:1] for name, value in model.check_data(x).items()}
+    if is_gaussian(model.posterior.distribution(model.posterior_params(**one))):
+        some = _rows(x, 5000)
         figures["mutual_information"] = metrics.mutual_information(model, some)
     return figures
 
@@ -77,13 +78,16 @@ def rows(figures):
 
 def draw(run):
     """Writes those pictures of the best model that its data allow; returns paths."""
-    model, (x, labels) = load(run.model_file), _test_examples(run.config)
+    model, config = load(run.model_file), run.config
+    data = _joined(presets.datasets(config, config["labels"]).test)
+    x, labels = data = _rows(data if config["labels"] else (data, None), 2000)
     are_images = len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3)
-    figures = {"samples": plots.samples(model, 64)} if are_images else {}
+    drawable = are_images and not model.condition
+    figures = {"samples": plots.samples(model, 64)} if drawable else {}
     if isinstance(model, VAE):
-        figures |= _latent_figures(model, x, labels)
-        figures |= _image_figures(model, x) if are_images else {}
-    elif are_images:
+        figures |= _latent_figures(model, data if model.condition else x, labels)
+        figures |= _image_figures(model, x) if drawable else {}
+    elif drawable:
         upper = np.arange(model.event_shape[0])[:, None, None] < len(x[0]) // 2
         figures["completions"] = plots.completions(model, x[:10], upper)
     return [whole(run.path / f"{k}.png", v.savefig) for k, v in figures.items()]
@@ -112,15 +116,21 @@ def _image_figures(model, x):
     }
 
 
-def _test_examples(config):
-    """Examples of the test split in random order, with labels or None."""
-    batches = list(presets.datasets(config, config["labels"]).test)
-    x, *labels = zip(*batches, strict=True) if config["labels"] else [batches]
-    x, *labels = (np.concatenate(column) for column in (x, *labels))
-    some = _some(x, 2000)
-    return x[some], labels[0][some] if labels else None
+def _joined(dataset):
+    """All examples of a data set: an array, or a pair of x and labels."""
+    batches = zip(*map(_pair, dataset), strict=True)
+    parts = tuple(np.concatenate(column) for column in batches)
+    return parts if len(parts) > 1 else parts[0]
 
 
-def _some(x, limit):
-    """Indices of at most so many rows, at random: data may be sorted by class."""
-    return np.random.default_rng(0).permutation(len(x))[:limit]
+def _pair(batch):
+    return batch if isinstance(batch, tuple) else (batch,)
+
+
+def _rows(data, limit):
+    """At most so many rows, at random: data may be sorted by class."""
+    first = data[0] if isinstance(data, tuple) else data
+    some = np.random.default_rng(0).permutation(len(first))[:limit]
+    if not isinstance(data, tuple):
+        return data[some]
+    return tuple(None if part is None else part[some] for part in data)

@@ -11,6 +11,7 @@ import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfvae import checks, presets
 from tfvae.loading import load
@@ -66,7 +67,8 @@ class Training(keras.callbacks.Callback):
         seed = checks.integer(minimum=0, maximum=2**31 - 1, seed=settings["seed"])
         keras.utils.set_random_seed(seed)
         self.splits = presets.datasets(config)
-        shape, steps = self.splits.train.element_spec.shape[1:], len(self.splits.train)
+        x, *_ = tf.nest.flatten(self.splits.train.element_spec)
+        shape, steps = x.shape[1:], len(self.splits.train)
         # Anew, for the number of epochs and so the schedules may be others now.
         self.set_model(presets.build(config, shape, steps))
         if model is not None:

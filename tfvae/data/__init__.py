@@ -1,5 +1,15 @@
-"""Data sets as train, valid and test pipelines of `tf.data`."""
+"""Data sets as train, valid and test pipelines of `tf.data`, and artificial data."""
 
+from tfvae.data.nonlinear_ica import NonlinearICA, nonlinear_ica
 from tfvae.data.pipelines import Splits, load
+from tfvae.data.shapes import Sprites, render_sprites, sprites
 
-__all__ = ["Splits", "load"]
+__all__ = [
+    "NonlinearICA",
+    "Splits",
+    "Sprites",
+    "load",
+    "nonlinear_ica",
+    "render_sprites",
+    "sprites",
+]

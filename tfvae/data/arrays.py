@@ -1,4 +1,4 @@
-"""Sources in memory: arrays, `.npz` files and the digits of scikit-learn."""
+"""Sources in memory: arrays, `.npz` files, and what needs no files at all."""
 
 import zipfile
 from collections.abc import Mapping
@@ -6,8 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfvae import checks
+from tfvae.data.nonlinear_ica import nonlinear_ica
+from tfvae.data.shapes import images, sampled_factors
 from tfvae.data.splits import NAMES, Source, cut
 
+# Names of the sources that need no files.
+EMBEDDED = ("digits", "sprites", "nonlinear_ica")
 _ALIASES = {"validation": "valid", "val": "valid"}
 
 
@@ -35,6 +39,34 @@ def digits(*, labels, fractions):
     arrays = {"x": bunch.images.astype("uint8"), "y": bunch.target}
     source = from_arrays(arrays, labels=labels, fractions=fractions)
     return source._replace(peak=16)
+
+
+def drawn_sprites(*, labels, fractions, image_size):
+    """Returns 60,000 drawn sprites in {0, 1}, their five factors as labels.
+
+    Args:
+        labels: Whether to give the factors, int64 `[5]` an example.
+        fractions: `Fractions` of valid and test.
+        image_size: `(size, size)`, with or without 1 channel, or `None` for 64.
+    """
+    size = tuple(image_size or (64, 64))
+    if size not in (size[:1] * 2, (*size[:1] * 2, 1)):
+        expected = "(size, size) or (size, size, 1) for sprites"
+        checks.fail(expected, image_size=image_size)
+    factors = sampled_factors(60_000)
+    x = images(factors, size[0], "uint8")
+    examples = (x, factors) if labels else (x,)
+    return Source(cut({"all": examples}, fractions), peak=1)
+
+
+def mixed_sources(*, labels, fractions, binarize):
+    """Returns whitened mixtures of 5 sources, `[5]`, their 40 segments as labels."""
+    # With the usual fractions 1,000 rows a segment are left for train, on average.
+    x, u, _ = nonlinear_ica(segment_length=1440)
+    values, vectors = np.linalg.eigh(np.cov(x.T))
+    x = (x - x.mean(axis=0)) @ (vectors / np.sqrt(values))
+    arrays = {"x": x.astype("float32"), "y": u}
+    return from_arrays(arrays, labels=labels, fractions=fractions, binarize=binarize)
 
 
 def _read(path):

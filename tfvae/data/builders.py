@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.data.arrays import EMBEDDED
 from tfvae.data.folders import image_shape
 from tfvae.data.splits import Source
 
@@ -25,7 +26,8 @@ def from_builder(name, *, labels, fractions, image_size, data_dir, manual_dir):
 
     Args:
         name: Registered name, with config and version where wanted.
-        labels: Whether to give the second of `supervised_keys`, or "label".
+        labels: Whether to give the second of `supervised_keys`, or "label", or where
+            there is none all of "label_shape", "label_scale" and so on in one.
         fractions: `Fractions` for the splits that the builder lacks.
         image_size: `(height, width)` to stretch to, or `None` to keep the size.
         data_dir: Folder of prepared data sets, or `None` for the one of TFDS.
@@ -35,7 +37,7 @@ def from_builder(name, *, labels, fractions, image_size, data_dir, manual_dir):
 
     _check_name(name)
     builder = tfds.builder(name, data_dir=data_dir)
-    keys = [_image_key(builder), *([_label_key(builder)] if labels else [])]
+    keys = [_image_key(builder), *(_label_keys(builder) if labels else [])]
     shape = _shape(builder, keys[0], image_size)
     _prepare(builder, manual_dir and Path(manual_dir).expanduser())
     streams = {
@@ -60,9 +62,11 @@ def _names():
 
 def _check_name(name):
     if not is_registered(name):
-        near = difflib.get_close_matches(name.lower(), _names(), n=3, cutoff=0.5)
+        names = [*EMBEDDED, *_names()]
+        near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
         hint = f"Nearest: {', '.join(near)}." if near else ""
-        expected = "'digits', a TFDS builder, an .npz file or a folder that exists"
+        embedded = ", ".join(map(repr, EMBEDDED))
+        expected = f"{embedded}, a TFDS builder, an .npz file or a folder that exists"
         checks.fail(expected, hint=hint, source=name)
 
 
@@ -84,12 +88,13 @@ def _image_key(builder):
     return "image" if "image" in keys else keys[0]
 
 
-def _label_key(builder):
+def _label_keys(builder):
     features = builder.info.features
     key = (builder.info.supervised_keys or (None, "label"))[1]
-    if key not in features or features[key].shape != ():
+    keys = [key] if key in features else [k for k in features if k[:6] == "label_"]
+    if not keys or any(features[k].shape != () for k in keys):
         checks.fail(f"False for {builder.name}, which has no scalar label", labels=True)
-    return key
+    return keys
 
 
 def _shape(builder, key, image_size):
@@ -208,6 +213,8 @@ def _stream(builder, instruction, keys, shape):
 
     def pick(example):
         image, *label = (example[key] for key in keys)
+        if len(label) > 1:
+            label = [tf.stack(label, axis=-1)]
         return (_stretched(image, shape) if resize else image, *label)
 
     return data.map(pick, num_parallel_calls=tf.data.AUTOTUNE)

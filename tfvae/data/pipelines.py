@@ -48,7 +48,8 @@ def load(
     """Returns train, valid and test pipelines of a data set.
 
     Batches are float32 `[batch, height, width, channels]`, or `[batch, features]` for
-    flat arrays; with `labels` they are pairs with int64 `[batch]`. Integers become
+    flat arrays; with `labels` they are pairs with int64 `[batch]`, or of several
+    factors `[batch, factors]`. Integers become
     `x / 255`, unless the greatest of all splits is 1 (of a TFDS builder: of the first
     1,000 training images): then they are taken as {0, 1}. The digits become `x / 16`.
     Floats stay as they are.
@@ -60,7 +61,9 @@ def load(
 
     Args:
         source: Name of a TFDS builder with images ("mnist", "frey_face" of this
-            package, ...); "digits", those of scikit-learn, `[8, 8, 1]`; path of an
+            package, ...); "digits", those of scikit-learn, `[8, 8, 1]`; "sprites",
+            60,000 of `tfvae.data.sprites`, `[64, 64, 1]`; "nonlinear_ica", 57,600 rows
+            of `tfvae.data.nonlinear_ica`, `[5]`; path of an
             `.npz` file, or a dict, with train, valid, test (or x_train, y_train, ...)
             or one array; path of a folder of image files; one array; a tuple of
             arrays (train, valid, test). A name goes before a folder so called: write
@@ -70,14 +73,18 @@ def load(
             with probability `x`; "dynamic", in train a new draw each epoch.
         dequantize: Whether to add uniform noise `u` in [0, 1) to integers:
             `(255 x + u) / 256`, for the digits `(16 x + u) / 17`.
-        labels: Whether to give labels too. Those of "frey_face" are frame numbers.
+        labels: Whether to give labels too. Those of "frey_face" are frame numbers,
+            of "sprites" and "dsprites" the indices of shape, scale, orientation,
+            position x and position y, of "nonlinear_ica" the segment.
         validation_fraction: Share of the training examples that become valid where the
             source has none; the last ones, in the order of the source. The default
             leaves the usual 50,000 of MNIST.
-        test_fraction: Share that becomes test, cut before valid. One array and a folder
-            without splits are cut in a random order that does not depend on `seed`.
+        test_fraction: Share that becomes test, cut before valid. One array, a folder
+            without splits and the named sources that are not of TFDS are cut in a
+            random order that does not depend on `seed`.
         image_size: `(height, width)`, or with channels 1 or 3, to stretch images to.
-            A folder needs it; without channels its images are colour.
+            A folder needs it; without channels its images are colour. Sprites are
+            drawn in it, and square.
         data_dir: Folder where TFDS keeps prepared data sets.
         manual_dir: Folder with the original files under their original names, for
             TFDS to prepare from without a network.
@@ -123,10 +130,9 @@ def load(
 def _raw(source, places, *, binarize, **options):
     """Returns the `Source` of whatever `source` names or holds."""
     if isinstance(source, str) and not _is_path(source):
-        if source != "digits":
-            return builders.from_builder(source, **places, **options)
-        _refuse(places, "digits")
-        return arrays.digits(**options)
+        if source in arrays.EMBEDDED:
+            return _embedded(source, places, binarize, options)
+        return builders.from_builder(source, **places, **options)
     if isinstance(source, (str, os.PathLike)):
         return _from_path(Path(source).expanduser(), places, binarize, options)
     _refuse(places, "arrays")
@@ -135,9 +141,18 @@ def _raw(source, places, *, binarize, **options):
 
 def _is_path(source):
     looks = source.endswith(".npz") or source.startswith((".", "~", os.sep))
-    if looks or source == "digits" or not Path(source).exists():
+    if looks or source in arrays.EMBEDDED or not Path(source).exists():
         return looks
     return not builders.is_registered(source)
+
+
+def _embedded(name, places, binarize, options):
+    if name == "sprites":
+        options = {**options, "image_size": places.pop("image_size")}
+    _refuse(places, name)
+    if name == "nonlinear_ica":
+        return arrays.mixed_sources(binarize=binarize, **options)
+    return (arrays.digits if name == "digits" else arrays.drawn_sprites)(**options)
 
 
 def _from_path(path, places, binarize, options):

@@ -4,6 +4,7 @@ from tfvae.layers.autoencoder import MaskedAutoencoder
 from tfvae.layers.autoregressive import AutoregressiveNetwork
 from tfvae.layers.context import ContextMLP
 from tfvae.layers.gated import GatedDense
+from tfvae.layers.joint import JointEncoder
 from tfvae.layers.masked import MaskedDense, MaskedMLP
 from tfvae.layers.pixel_cnn import GatedPixelNetwork, ResidualPixelNetwork
 from tfvae.layers.pixel_rnn import DiagonalBiLSTM, RecurrentNetwork, RowLSTM
@@ -15,6 +16,7 @@ __all__ = [
     "DiagonalBiLSTM",
     "GatedDense",
     "GatedPixelNetwork",
+    "JointEncoder",
     "MaskedAutoencoder",
     "MaskedDense",
     "MaskedMLP",

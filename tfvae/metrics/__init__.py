@@ -1,17 +1,28 @@
 """Figures of trained models, in nats unless the name says bits."""
 
 from tfvae.metrics.annealed import ais_bounds, ais_log_marginal
+from tfvae.metrics.disentanglement import DCI, dci, mig, sap
 from tfvae.metrics.hmc import hmc_log_marginal
+from tfvae.metrics.identifiability import align, mcc
 from tfvae.metrics.latent import active_units, kl_per_dimension, mutual_information
 from tfvae.metrics.marginal import bits_per_dim, log_marginal
+from tfvae.metrics.shared_factor import beta_vae_score, factor_vae_score
 
 __all__ = [
+    "DCI",
     "active_units",
     "ais_bounds",
     "ais_log_marginal",
+    "align",
+    "beta_vae_score",
     "bits_per_dim",
+    "dci",
+    "factor_vae_score",
     "hmc_log_marginal",
     "kl_per_dimension",
     "log_marginal",
+    "mcc",
+    "mig",
     "mutual_information",
+    "sap",
 ]

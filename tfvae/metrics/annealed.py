@@ -66,7 +66,7 @@ def ais_log_marginal(
         Wu et al., On the Quantitative Analysis of Decoder-Based Generative Models,
         2016, https://arxiv.org/abs/1611.04273
     """
-    x = checks.latent_variable_model(model).check_inputs(x)
+    x = checks.latent_variable_model(model, conditional=False).check_inputs(x)
     batch_size = checks.integer(batch_size=batch_size)
     run = _runner(model, x, num_steps, num_chains, num_leapfrog_steps, seed)
     return by_batch(run, batch_size, seed, x)
@@ -118,7 +118,7 @@ def ais_bounds(
         Grosse et al., Sandwiching the marginal likelihood using bidirectional Monte
         Carlo, 2015, https://arxiv.org/abs/1511.02543
     """
-    checks.latent_variable_model(model)
+    checks.latent_variable_model(model, conditional=False)
     num_examples = checks.integer(num_examples=num_examples)
     batch_size = checks.integer(batch_size=batch_size)
     x, z = _simulate(model, num_examples, seed)

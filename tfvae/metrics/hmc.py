@@ -54,7 +54,7 @@ def hmc_log_marginal(
         Kingma and Welling, Auto-Encoding Variational Bayes, 2013, appendix D,
         https://arxiv.org/abs/1312.6114
     """
-    x = checks.latent_variable_model(model).check_inputs(x)
+    x = checks.latent_variable_model(model, conditional=False).check_inputs(x)
     least = 2 * model.latent_dim  # draws from which a covariance can be had
     moves = math.ceil(checks.integer(minimum=least, num_samples=num_samples) / CHAINS)
     burnin = checks.integer(num_burnin_steps=num_burnin_steps)

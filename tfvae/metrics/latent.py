@@ -22,7 +22,7 @@ def kl_per_dimension(model, x):
 
     Args:
         model: A latent-variable model.
-        x: Data `[batch, *event_shape]`, or a data set of it.
+        x: Data, as in `log_marginal`.
 
     Returns:
         An array `[latent]`.
@@ -41,11 +41,20 @@ def kl_per_dimension(model, x):
         (2,)
     """
     loc, scale, _ = _moments(model, x)
-    noise = seeds.normal(seeds.rows(0, 1)[0], [10_000, model.latent_dim])
-    *prior, _ = _moments_of(model.prior(), lambda: model.prior.from_noise(noise))
+    prior = _prior_moments(model, x)
     return np.mean(
         tfd.kl_divergence(tfd.Normal(loc, scale), tfd.Normal(*prior)), axis=0
     )
+
+
+def _prior_moments(model, x):
+    """Mean and deviation of the prior: `[latent]`, or `[batch, latent]` given u."""
+    if model.condition:
+        u = model.check_data(x)["u"]
+        p_z = model.prior(model.condition.context(u))
+        return p_z.mean(), p_z.stddev()
+    noise = seeds.normal(seeds.rows(0, 1)[0], [10_000, model.latent_dim])
+    return _moments_of(model.prior(), lambda: model.prior.from_noise(noise))[:2]
 
 
 def active_units(model, x, threshold=0.01):
@@ -56,7 +65,7 @@ def active_units(model, x, threshold=0.01):
 
     Args:
         model: A latent-variable model.
-        x: Data `[batch, *event_shape]`, or a data set of it.
+        x: Data, as in `log_marginal`.
         threshold: Variance above which a latent counts; 0.01 in the paper.
 
     Returns:
@@ -96,7 +105,7 @@ def mutual_information(model, x, seed=0):
     Args:
         model: A model with a Gaussian posterior: the density of each z is asked for as
             many times as there are examples.
-        x: Data `[batch, *event_shape]`, or a data set of it.
+        x: Data, as in `log_marginal`.
         seed: int, `keras.random.SeedGenerator` or None.
 
     Returns:
@@ -119,7 +128,7 @@ def mutual_information(model, x, seed=0):
         Hoffman and Johnson, ELBO surgery, 2016,
         http://approximateinference.org/accepted/HoffmanJohnson2016.pdf
     """
-    params = tf.concat([_params(model, part) for part in _parts(model, x)], axis=0)
+    params = tf.concat(list(_params(model, x)), axis=0)
     q = model.posterior.distribution(params)
     if not is_gaussian(q):
         checks.fail("a model with a Gaussian posterior", model=model)
@@ -133,21 +142,21 @@ def mutual_information(model, x, seed=0):
     return float(tf.reduce_mean(log_q - log_aggregate))
 
 
-def _parts(model, x):
-    x = checks.latent_variable_model(model).check_inputs(x)
-    return [x[i : i + ROWS] for i in range(0, max(len(x), 1), ROWS)]
-
-
 def _params(model, x):
-    return model.posterior.params(tf.constant(x))
+    """Parameters of `q(z | x)` for parts of the data."""
+    data = checks.latent_variable_model(model).check_data(x)
+    num_rows = len(data["x"])
+    for i in range(0, max(num_rows, 1), ROWS):
+        part = {name: tf.constant(value[i : i + ROWS]) for name, value in data.items()}
+        yield model.posterior_params(**part)
 
 
 def _moments(model, x):
     """Mean and deviation of `q(z | x)`, `[batch, latent]`, and of how many draws."""
     parts = []
-    for i, part in enumerate(_parts(model, x)):
-        q = model.posterior.distribution(_params(model, part))
-        shape = [DRAWS, len(part), model.posterior.noise_dim]
+    for i, params in enumerate(_params(model, x)):
+        q = model.posterior.distribution(params)
+        shape = [DRAWS, len(params), model.posterior.noise_dim]
 
         def draw(q=q, seed=(0, i), shape=shape):
             noise = seeds.normal(tf.constant(seed), shape)

@@ -20,7 +20,8 @@ def log_marginal(model, x, num_samples=1000, *, batch_size=100, seed=0):
 
     Args:
         model: A latent-variable model.
-        x: Data `[batch, *event_shape]`, or a data set of it.
+        x: Data `[batch, *event_shape]`, a pair of it and u where the model takes one,
+            or a data set of either.
         num_samples: Draws for each example; one gives the ELBO in expectation.
         batch_size: Examples at once.
         seed: int, `keras.random.SeedGenerator` or None.
@@ -45,13 +46,13 @@ def log_marginal(model, x, num_samples=1000, *, batch_size=100, seed=0):
         Burda et al., Importance Weighted Autoencoders, 2015,
         https://arxiv.org/abs/1509.00519
     """
-    x = checks.latent_variable_model(model).check_inputs(x)
+    data = checks.latent_variable_model(model).check_data(x).values()
     num_samples = checks.integer(num_samples=num_samples)
 
-    def run(x, seed):
-        return _log_marginal(model, x, num_samples, seed)
+    def run(*inputs, seed):
+        return _log_marginal(model, inputs, num_samples, seed)
 
-    return by_batch(run, batch_size, seed, x)
+    return by_batch(run, batch_size, seed, *data)
 
 
 def by_batch(function, batch_size, seed, *arrays):
@@ -101,17 +102,18 @@ def bits_per_dim(nats, event_shape):
     return -np.asarray(nats) / (math.log(2) * dims)
 
 
-def _log_marginal(model, x, num_samples, seed):
-    chunk = max(1, min(num_samples, ROWS // max(1, len(x))))
+def _log_marginal(model, inputs, num_samples, seed):
+    num_rows = len(inputs[0])
+    chunk = max(1, min(num_samples, ROWS // max(1, num_rows)))
     sizes = [chunk] * (num_samples // chunk) + [num_samples % chunk or 0]
-    total = np.full(len(x), -np.inf, "float32")
+    total = np.full(num_rows, -np.inf, "float32")
     for i, size in enumerate(filter(None, sizes)):
         chunk_seed = tf.random.experimental.stateless_fold_in(seed, i)
-        total = np.logaddexp(total, _log_sum_weights(model, x, size, chunk_seed))
+        total = np.logaddexp(total, _log_sum_weights(model, inputs, size, chunk_seed))
     return total - math.log(num_samples)
 
 
 @tf.function(autograph=False)
-def _log_sum_weights(model, x, num_samples, seed):
-    densities = model.log_densities(x, seed, num_samples)
+def _log_sum_weights(model, inputs, num_samples, seed):
+    densities = model.log_densities(inputs, seed, num_samples)
     return tf.reduce_logsumexp(densities.log_weight, axis=0)

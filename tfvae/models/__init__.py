@@ -7,6 +7,7 @@ from tfvae.models.flexible import (
     FullCovarianceVAE,
     PlanarFlowVAE,
 )
+from tfvae.models.ivae import IVAE
 from tfvae.models.made import MADE
 from tfvae.models.named import IWAE, BetaVAE
 from tfvae.models.pixel_cnn import PixelCNN
@@ -16,6 +17,7 @@ from tfvae.models.vae import VAE
 
 __all__ = [
     "IAFVAE",
+    "IVAE",
     "IWAE",
     "MADE",
     "VAE",

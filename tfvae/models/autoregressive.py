@@ -46,7 +46,9 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             checks.fail(expected, error=TypeError, likelihood=likelihood)
         super().__init__(**kwargs)
         self.likelihood, self.network = likelihood, likelihood.network
-        self._condition = Condition(self.network.context_dim, num_classes)
+        context_dim = self.network.context_dim
+        shape = (context_dim,) if context_dim else None
+        self.condition = Condition("y", shape, num_classes)
         self.num_classes = num_classes
         self.build((None, *self.network.event_shape))
 
@@ -56,7 +58,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             self.built = True
 
     def call(self, inputs, training=False):
-        return self._log_prob(*_pair(inputs))
+        return self._log_prob(*feeding.unzip(inputs))
 
     @property
     def event_shape(self):
@@ -70,22 +72,15 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
     def terms(self, inputs, seed, training=False):
         """See `GenerativeModel.terms`; in training of one mask, in turn."""
-        x, y = _pair(inputs)
+        x, y = feeding.unzip(inputs)
         if training and self.network.num_masks > 1:
             turn = tf.cast(self.optimizer.iterations, tf.int32) % self.network.num_masks
             log_prob = self._log_prob_of(
-                x, self._condition.context(y), turn, training=True
+                x, self.condition.context(y), turn, training=True
             )
         else:
             log_prob = self._log_prob(x, y, training=training)
         return {"objective": log_prob, "log_prob": log_prob}
-
-    def unpack(self, data):
-        """See `GenerativeModel.unpack`; `(x, y)` where there is a context."""
-        if not self.network.context_dim:
-            return super().unpack(data)
-        x, y = feeding.unzip(data)
-        return tf.cast(x, tf.float32), y
 
     def log_prob(self, x, y=None):
         """`log p(x)` or `log p(x | y)` of each example, `[batch]`, in nats.
@@ -100,7 +95,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             ValueError: Where x or y does not fit the model.
         """
         x = self.check_inputs(x)
-        return self.run("serving_default", x=x, **self._condition.given(y, len(x)))[
+        return self.run("serving_default", x=x, **self.condition.given(y, len(x)))[
             "log_prob"
         ]
 
@@ -118,7 +113,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             ValueError: Where `num_samples` is negative, or y does not fit the model.
         """
         num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        given = self._condition.given(y, num_samples)
+        given = self.condition.given(y, num_samples)
         return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
 
     def complete(self, x, observed, seed=None, y=None):
@@ -144,7 +139,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         observed = checks.booleans(x.shape, observed=observed)
         x = self.check_inputs(np.where(observed, x, 0))
         inputs = {"x": x, "observed": observed, "seed": seeds.rows(seed, len(x))}
-        return self.run("complete", **inputs, **self._condition.given(y, len(x)))["x"]
+        return self.run("complete", **inputs, **self.condition.given(y, len(x)))["x"]
 
     def signatures(self):
         """`serving_default` (log_prob), `sample`, `complete`, with y if it counts."""
@@ -204,22 +199,15 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
         return self.likelihood.check(x=feeding.to_array(x))
 
-    def check_pair(self, x, y):
-        """See `GenerativeModel.check_pair`; with y where there is a context."""
-        if not self.network.context_dim:
-            return super().check_pair(x, y)
-        x = self.check_inputs(x)
-        return x, self._condition.check(y, len(x))
-
     def _specs(self):
         """What x, observed and, if it counts, y are in a signature."""
         shape = [None, *self.event_shape]
         x = tf.TensorSpec(shape, tf.float32, name="x")
         observed = tf.TensorSpec(shape, tf.bool, name="observed")
-        return x, observed, *self._condition.specs()
+        return x, observed, *self.condition.specs()
 
     def _log_prob(self, x, y=None, training=False):
-        num_masks, context = self.network.num_masks, self._condition.context(y)
+        num_masks, context = self.network.num_masks, self.condition.context(y)
         first = self._log_prob_of(x, context, 0, training)
         if num_masks == 1:
             return first
@@ -246,7 +234,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
     def _generate(self, noise, y=None, x=None, observed=None):
         """Draws from noise, with what is observed in its place."""
-        context = self._condition.context(y)
+        context = self.condition.context(y)
         num_rows, dim = keras.ops.shape(noise)[0], self.network.dim
         shape = [num_rows, dim, self.likelihood.noise_size]
         for_elements = tf.reshape(noise[:, 1:], shape)
@@ -267,7 +255,3 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             for i in range(num_masks)
         ]
         return tf.gather(tf.stack(drawn, axis=1), mask, batch_dims=1)
-
-
-def _pair(inputs):
-    return inputs if isinstance(inputs, (tuple, list)) else (inputs, None)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfvae import seeds
 from tfvae.config import Configurable
 from tfvae.models import feeding
+from tfvae.models.condition import Condition
 from tfvae.models.fitting import Fitting
 from tfvae.models.guard import Report, Skipped, all_squarable, remembers
 from tfvae.models.signatures import Answering
@@ -23,6 +24,9 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     Args:
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
+
+    # What x is conditional on; nothing by default.
+    condition = Condition("y", None, 0)
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -58,21 +62,26 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         """
 
     def check_pair(self, x, y):
-        """The checked arrays that a batch consists of: x alone, and y may be x again.
+        """The checked arrays that a batch consists of.
 
         Args:
             x: An array, as in `check_inputs`.
-            y: What came as its target, or None.
+            y: What came as its target: what x is conditional on, else x again or None.
 
         Returns:
             A tuple of arrays.
         """
-        feeding.same_target(x, y)
-        return (self.check_inputs(x),)
+        if not self.condition:
+            feeding.same_target(x, y)
+            return (self.check_inputs(x),)
+        x = self.check_inputs(x)
+        return x, self.condition.check(y, len(x))
 
     def unpack(self, data):
-        """The inputs in an element of a data set: `x`, `(x,)` or `(x, x)`."""
-        return tf.cast(feeding.unzip(data)[0], tf.float32)
+        """The inputs in an element of a data set: x, or `(x, y)` where y counts."""
+        x, y = feeding.unzip(data)
+        x = tf.cast(x, tf.float32)
+        return (x, y) if self.condition else x
 
     @property
     def metrics(self):

@@ -126,13 +126,40 @@ def split(x, y, validation_split):
     )
 
 
+def beside(x, y):
+    """A tuple given as x, taken apart into x and y.
+
+    Raises:
+        ValueError: Where there is a y already, or more than a pair.
+    """
+    x, second = unzip(x)
+    if y is not None and second is not None:
+        checks.fail("left out where x is a pair", y=y)
+    return x, y if second is None else second
+
+
 def to_array(x):
     """Data as one array of real numbers: streams are read to their end."""
+    return to_arrays(x)[0] if is_stream(x) else checks.real(x=x)
+
+
+def to_arrays(x):
+    """Data as an array x, and what stands beside it or None.
+
+    Args:
+        x: An array, a pair, or a stream of either, which is read to its end.
+
+    Returns:
+        A pair.
+    """
     if isinstance(x, keras.utils.PyDataset):
         x = (x[i] for i in range(len(x)))
-    if is_stream(x):
-        return np.concatenate([checks.real(x=unzip(batch)[0]) for batch in x])
-    return checks.real(x=x)
+    if not is_stream(x):
+        x, y = unzip(x)
+        return checks.real(x=x), y
+    x, y = zip(*map(unzip, x), strict=True)
+    x = np.concatenate([checks.real(x=batch) for batch in x])
+    return x, None if y[0] is None else np.concatenate([np.asarray(b) for b in y])
 
 
 def unzip(data):

@@ -99,8 +99,8 @@ class Fitting:
         model's seed and the optimizer's step count.
 
         Args:
-            x: Data: an array, or a `tf.data.Dataset`, `PyDataset` or generator whose
-                elements are `x`, `(x,)` or `(x, y)`.
+            x: Data: an array, a pair `(x, y)`, or a `tf.data.Dataset`, `PyDataset` or
+                generator whose elements are `x`, `(x,)` or `(x, y)`.
             y: What the model is conditional on; else nothing, or x again.
             batch_size: Rows in a batch of an array, 32 when left out.
             epochs: Number of the epoch to stop after.
@@ -124,6 +124,8 @@ class Fitting:
         self._assert_compile_called("fit")
         checks.integer(minimum=0, epochs=epochs)
         _check_no_weights(kwargs)
+        if isinstance(x, tuple):
+            x, y = feeding.beside(x, y)
         if validation_split and validation_data is None:
             (x, y), validation_data = feeding.split(x, y, validation_split)
         repeat = kwargs.get("steps_per_epoch") is not None
@@ -212,6 +214,8 @@ class Fitting:
 
     def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
         batch_size = feeding.check_batch_size(batch_size)
+        if isinstance(x, tuple):
+            x, y = feeding.beside(x, y)
         if feeding.is_stream(x):
             first, x = feeding.first_batch(x)
             self.check_pair(*feeding.unzip(first))

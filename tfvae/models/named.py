@@ -9,13 +9,17 @@ from tfvae.objectives import ELBO, IWAEBound
 class BetaVAE(VAE):
     """VAE whose KL is weighed: maximises `log p(x | z) - beta * KL(q(z | x) || p(z))`.
 
+    With a capacity it is `log p(x | z) - beta * |KL - capacity|`, the KL being the mean
+    over the batch: a capacity that grows from 0 lets information in latent by latent.
+
     Reports `elbo` at beta = 1. See `VAE` for the other arguments.
 
     Args:
         posterior: As in `VAE`.
         likelihood: As in `VAE`.
         prior: As in `VAE`.
-        beta: As in `objectives.ELBO`.
+        beta: As in `objectives.ELBO`; Burgess et al. call it gamma.
+        capacity: As in `objectives.ELBO`, C in Burgess et al.
         latent_dim: As in `VAE`.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
@@ -25,23 +29,42 @@ class BetaVAE(VAE):
         >>> tfvae.BetaVAE(encoder, decoder, latent_dim=10, beta=4.0).objective.beta
         4.0
 
+        From 0 to 25 nats in 100,000 steps:
+
+        >>> capacity = tfvae.objectives.warm_up(100_000, 25.0)
+        >>> model = tfvae.BetaVAE(
+        ...     encoder, decoder, latent_dim=10, beta=1000.0, capacity=capacity
+        ... )
+        >>> float(model.capacity(20_000))
+        5.0
+
     References:
         Higgins et al., beta-VAE: Learning Basic Visual Concepts with a Constrained
-        Variational Framework, 2017, https://openreview.net/forum?id=Sy2fzU9gl
+        Variational Framework, 2017, https://openreview.net/forum?id=Sy2fzU9gl; Burgess
+        et al., Understanding disentangling in beta-VAE, 2018,
+        https://arxiv.org/abs/1804.03599
     """
 
     def __init__(
-        self, posterior, likelihood, *, prior=None, beta=4.0, latent_dim=None, **kwargs
+        self,
+        posterior,
+        likelihood,
+        *,
+        prior=None,
+        beta=4.0,
+        capacity=None,
+        latent_dim=None,
+        **kwargs,
     ):
         super().__init__(
             posterior,
             likelihood,
             prior=prior,
-            objective=ELBO(beta=beta),
+            objective=ELBO(beta, capacity=capacity),
             latent_dim=latent_dim,
             **kwargs,
         )
-        self.beta = beta
+        self.beta, self.capacity = beta, capacity
 
 
 @register

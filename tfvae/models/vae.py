@@ -8,18 +8,20 @@ import tensorflow as tf
 from tfvae import checks, flows, seeds
 from tfvae.config import register
 from tfvae.likelihoods import Bernoulli, Likelihood
-from tfvae.metrics.marginal import log_marginal
 from tfvae.models import feeding
-from tfvae.models.base import GenerativeModel
-from tfvae.models.signatures import Signature
+from tfvae.models.condition import Condition
+from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import ELBO, LogDensities, Objective, exact_kl
 from tfvae.posteriors import MeanField, Posterior
 from tfvae.priors import Prior, StandardNormal
 
 
 @register
-class VAE(GenerativeModel):
+class VAE(LatentVariableModel):
     """Variational autoencoder: `p(x) = integral of p(x | z) p(z) dz`, and `q(z | x)`.
+
+    With a `priors.ConditionalPrior` it is `p(x | u) = integral of p(x | z) p(z | u) dz`
+    and takes u beside x, see `IVAE`.
 
     Trained by maximising the objective, a bound on `log p(x)` in nats per example.
     `model(x)` and `predict` give the mean of `p(x | z)` at the center of `q(z | x)`.
@@ -35,7 +37,7 @@ class VAE(GenerativeModel):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
-        x: Data `[batch, *event_shape]`.
+        x: Data `[batch, *event_shape]`, or a pair of it and u.
 
     Raises:
         TypeError: Where a part is of the wrong kind.
@@ -81,16 +83,24 @@ class VAE(GenerativeModel):
         if prior.latent_dim != posterior.latent_dim:
             expected = f"a prior of {posterior.latent_dim} latents, as in `posterior`"
             checks.fail(expected, prior=prior)
+        if posterior.is_joint and prior.context_shape is None:
+            expected = "of an encoder of x alone, or the prior one of z given u"
+            checks.fail(expected, posterior=posterior)
         checks.apart(posterior=posterior, likelihood=likelihood, prior=prior)
-        self._terms = ("elbo", "reconstruction", "kl", *objective.schedules)
+        self._terms = (*objective.term_names, *objective.schedules)
         super().__init__(**kwargs)
+        self.condition = Condition("u", prior.context_shape, prior.num_classes)
         self.posterior, self.likelihood = posterior, likelihood
         self.prior, self.objective = prior, objective
         self.latent_dim = posterior.latent_dim
         self._build_early()
 
     def build(self, input_shape):
-        self.posterior.build(input_shape)
+        if isinstance(input_shape[0], (tuple, list)):  # of x and u
+            input_shape = input_shape[0]
+        self.posterior.build(
+            self._seen(input_shape, (None, *(self.condition.shape or ())))
+        )
         self.likelihood.build((None, self.latent_dim))
         self.prior.build((None, self.latent_dim))
         if self.event_shape != tuple(input_shape[1:]):
@@ -101,8 +111,13 @@ class VAE(GenerativeModel):
         self.built = True
 
     def call(self, x, training=False):
-        z = self.posterior.center(x, training=training)
+        z = self.center(*feeding.unzip(x), training=training)
         return self.likelihood(z, training=training).mean()
+
+    def center(self, x, u=None, training=False):
+        """See `LatentVariableModel`."""
+        inputs = self._seen(x, self.condition.context(u))
+        return self.posterior.center(inputs, training=training)
 
     @property
     def event_shape(self):
@@ -121,24 +136,23 @@ class VAE(GenerativeModel):
         densities = self.log_densities(inputs, seed, num_samples, training=training)
         terms = self.objective(densities, step)
         scheduled = {
-            name: tf.fill(tf.shape(inputs)[:1], tf.cast(schedule(step), tf.float32))
+            name: tf.fill(
+                tf.shape(densities.log_prior)[1:], tf.cast(schedule(step), tf.float32)
+            )
             for name, schedule in self.objective.schedules.items()
         }
         return terms | scheduled
 
-    def log_densities(self, x, seed, num_samples=1, training=False):
-        """Log-densities of draws of z, from which every bound is reduced.
+    def posterior_params(self, x, u=None):
+        """Parameters of q, `[batch, params]`, for `posterior.distribution`."""
+        return self.posterior.params(self._seen(x, self.condition.context(u)))
 
-        Args:
-            x: Data `[batch, *event_shape]`.
-            seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
-            num_samples: Draws of z for each example; 1 with rows of seeds.
-            training: Passed on to the networks.
-
-        Returns:
-            `LogDensities` in nats.
-        """
-        q, p_z = self.posterior(x, training=training), self.prior()
+    def log_densities(self, inputs, seed, num_samples=1, training=False):
+        """See `LatentVariableModel`."""
+        x, u = feeding.unzip(inputs)
+        context = self.condition.context(u)
+        q = self.posterior(self._seen(x, context), training=training)
+        p_z = self.prior(context)
         batch_size, noise_dim = keras.ops.shape(x)[0], self.posterior.noise_dim
         noise = seeds.normal(seed, [num_samples, batch_size, noise_dim])
         with flows.one_pass():
@@ -146,111 +160,7 @@ class VAE(GenerativeModel):
             log_p = p_z.log_prob(z)
         log_likelihood = self.likelihood.log_prob(x, z, training=training)
         kl = exact_kl(q, p_z)
-        return LogDensities(log_likelihood, log_p, log_q, kl, self.latent_dim)
-
-    def encode(self, x):
-        """Center of `q(z | x)`, of a Gaussian its mean, `[batch, latent]`.
-
-        Args:
-            x: Data `[batch, *event_shape]`, or a data set of it.
-
-        Raises:
-            TypeError: Where x holds no real numbers.
-            ValueError: Where x does not fit the model.
-        """
-        return self.run("encode", x=self.check_inputs(x))["z"]
-
-    def decode(self, z):
-        """Mean of `p(x | z)`, `[batch, *event_shape]`.
-
-        Args:
-            z: Latents `[batch, latent]`.
-
-        Raises:
-            TypeError: Where z holds no real numbers.
-            ValueError: Where z does not fit the model.
-        """
-        self._check_built()
-        return self.run("decode", z=checks.array((self.latent_dim,), z=z))["x"]
-
-    def reconstruct(self, x):
-        """`decode(encode(x))`, `[batch, *event_shape]`. Arguments as in `encode`."""
-        return self.run("serving_default", x=self.check_inputs(x))["x"]
-
-    def sample(self, num_samples, seed=None):
-        """Means of `p(x | z)` for z of the prior, `[num_samples, *event_shape]`.
-
-        For x with the noise of the likelihood on top, draw
-        `model.likelihood(z).sample()` with z from `model.prior()`.
-
-        Args:
-            num_samples: Number of samples, 0 or more.
-            seed: int, `keras.random.SeedGenerator` or None; row i depends on the seed
-                and on i alone.
-
-        Raises:
-            TypeError: Where an argument is of the wrong kind.
-            ValueError: Where `num_samples` is negative.
-        """
-        self._check_built()
-        num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        return self.run("sample", seed=seeds.rows(seed, num_samples))["x"]
-
-    def elbo(self, x, seed=None):
-        """One-sample estimate of the ELBO, `[batch]`, in nats.
-
-        Args:
-            x: Data, as in `encode`.
-            seed: As in `sample`.
-
-        Raises:
-            TypeError: Where x holds no real numbers.
-            ValueError: Where x does not fit the model.
-        """
-        x = self.check_inputs(x)
-        return self.run("elbo", x=x, seed=seeds.rows(seed, len(x)))["elbo"]
-
-    def log_marginal(self, x, num_samples=1000, seed=None):
-        """Importance-sampled `log p(x)`, `[batch]`: see `metrics.log_marginal`."""
-        return log_marginal(self, x, num_samples, seed=seed)
-
-    def signatures(self):
-        """`serving_default` (reconstruct), `encode`, `decode`, `sample`, `elbo`."""
-        self._check_built()
-        x = tf.TensorSpec([None, *self.event_shape], tf.float32, name="x")
-        z = tf.TensorSpec([None, self.latent_dim], tf.float32, name="z")
-        seed = tf.TensorSpec([None, 2], tf.int32, name="seed")
-        return {
-            "serving_default": Signature(lambda x: {"x": self.call(x)}, (x,)),
-            "encode": Signature(lambda x: {"z": self.posterior.center(x)}, (x,)),
-            "decode": Signature(lambda z: {"x": self.likelihood(z).mean()}, (z,)),
-            "sample": Signature(self._sample_rows, (seed,)),
-            "elbo": Signature(self._elbo_rows, (x, seed)),
-        }
-
-    def lite_signatures(self, batch_size=1):
-        """Entry points for TFLite, whose runtime has no seeded random numbers.
-
-        Args:
-            batch_size: Images in one answer of `sample_random`.
-
-        Returns:
-            A dict of `Signature`: `encode`, `decode`, `sample(noise)` and
-            `sample_random()`.
-        """
-        both = self.signatures()
-        shape = [batch_size, self.latent_dim]
-        noise = tf.TensorSpec([None, self.latent_dim], tf.float32, name="noise")
-        return {
-            "encode": both["encode"],
-            "decode": both["decode"],
-            "sample": Signature(self._sample_from_noise, (noise,)),
-            "sample_random": Signature(
-                lambda: self._sample_from_noise(tf.random.normal(shape)),
-                (),
-                random=True,
-            ),
-        }
+        return LogDensities(log_likelihood, log_p, log_q, kl, self.latent_dim, z, q)
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
@@ -276,20 +186,6 @@ class VAE(GenerativeModel):
         if isinstance(shape, tuple) and None not in shape[1:]:
             self.build((None, *shape[1:]))
 
-    def _check_built(self):
-        if not self.built:
-            raise ValueError(
-                "The model must be built first. Received: an encoder of unknown input "
-                "shape. Call the model on data, or model.build((None, *event_shape))."
-            )
-
-    def _sample_from_noise(self, noise):
-        return {"x": self.likelihood(self.prior.from_noise(noise)).mean()}
-
-    def _sample_rows(self, seed):
-        noise = seeds.normal(seed, [tf.shape(seed)[0], self.latent_dim])
-        return self._sample_from_noise(noise)
-
-    def _elbo_rows(self, x, seed):
-        terms = ELBO()(self.log_densities(x, seed))
-        return {"elbo": terms["elbo"]}
+    def _seen(self, x, context):
+        """What the posterior sees of them; of shapes likewise."""
+        return (x, context) if self.posterior.is_joint else x

@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 
 from tfvae import checks
 from tfvae.conditional import ConditionalDistribution
+from tfvae.layers import JointEncoder
 
 tfd = tfp.distributions
 
@@ -35,6 +36,11 @@ class Posterior(ConditionalDistribution):
     def encoder(self):
         """The network from x to features."""
         return self.network
+
+    @property
+    def is_joint(self):
+        """Whether it is `q(z | x, u)`, of a `layers.JointEncoder`."""
+        return isinstance(self.encoder, JointEncoder)
 
     @property
     def noise_dim(self):
@@ -89,13 +95,15 @@ class Posterior(ConditionalDistribution):
         """The z that noise of 0 gives: of a Gaussian its mean.
 
         Args:
-            x: Data `[batch, *event_shape]`.
+            x: Data `[batch, *event_shape]`, with u where the encoder takes it.
             training: Passed on to the encoder.
 
         Returns:
             A tensor `[batch, latent]`.
         """
-        noise = tf.zeros([1, keras.ops.shape(x)[0], self.noise_dim])
+        noise = tf.zeros(
+            [1, keras.ops.shape(keras.tree.flatten(x)[0])[0], self.noise_dim]
+        )
         return self.from_noise(self(x, training=training), noise)[0][0]
 
     def _network_params(self, inputs, training):

@@ -1,0 +1,66 @@
+"""Models of presets, put together of networks and parts."""
+
+from tfvae import layers, likelihoods, networks, objectives, posteriors, priors
+from tfvae.models import IVAE, IWAE, VAE
+
+
+def warmed(model, *networks, warm_up, **options):
+    """A model whose KL is weighed from 0 to 1 over the first `warm_up` steps."""
+    objective = objectives.ELBO(_beta(warm_up))
+    return model(*networks, objective=objective, **options)
+
+
+def warmed_iwae(*networks, warm_up, **options):
+    """An IWAE of the same warm-up."""
+    return IWAE(*networks, beta=_beta(warm_up), **options)
+
+
+def _beta(num_steps):
+    return objectives.warm_up(num_steps) if num_steps else 1.0
+
+
+def mlp(make, event_shape, *, latent_dim, hidden_units, activation, **options):
+    """A VAE of dense networks."""
+    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
+    decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
+    return make(encoder, decoder, latent_dim=latent_dim, **options)
+
+
+def conv(make, event_shape, *, latent_dim, filters, units, **options):
+    """A VAE of convolutional networks."""
+    encoder = networks.conv_encoder(event_shape, filters, units)
+    decoder = networks.conv_decoder(event_shape, filters[::-1], units)
+    return make(encoder, decoder, latent_dim=latent_dim, **options)
+
+
+def over(model, network, event_shape, **options):
+    """A model that is a network."""
+    return model(network(event_shape, **options))
+
+
+def gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
+    """A VAE of dense networks with Gaussian pixels."""
+    params_size = 2 if scale == "predicted" else 1
+    encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
+    decoder = networks.mlp_decoder(
+        event_shape, hidden_units[::-1], activation, params_size
+    )
+    likelihood = likelihoods.Normal(
+        decoder, scale, loc_activation="sigmoid", min_scale=0.01
+    )
+    return VAE(encoder, likelihood, latent_dim=latent_dim)
+
+
+def ivae(event_shape, *, latent_dim, num_classes, hidden_units, activation):
+    """An identifiable VAE of dense networks, u being a label."""
+    *first, last = hidden_units
+    encoder = networks.mlp_encoder(event_shape, first, activation)
+    decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
+    joint = layers.JointEncoder(encoder, [last], activation=activation)
+    return IVAE(
+        posteriors.FullCovariance(joint, latent_dim),
+        likelihoods.Normal(decoder, "learned"),
+        prior=priors.ConditionalNormal(
+            latent_dim, num_classes=num_classes, has_loc=False
+        ),
+    )

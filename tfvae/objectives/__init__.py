@@ -1,0 +1,16 @@
+"""Objectives: what is maximised, as reductions of `[samples, batch]` log-densities."""
+
+from tfvae.objectives.base import LogDensities, Objective, exact_kl
+from tfvae.objectives.bounds import ELBO, IWAEBound
+from tfvae.objectives.schedules import warm_up
+from tfvae.objectives.total_correlation import TotalCorrelation
+
+__all__ = [
+    "ELBO",
+    "IWAEBound",
+    "LogDensities",
+    "Objective",
+    "TotalCorrelation",
+    "exact_kl",
+    "warm_up",
+]

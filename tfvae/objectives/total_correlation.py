@@ -1,0 +1,136 @@
+"""The evidence lower bound with its KL split into three terms."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae import checks
+from tfvae.config import register
+from tfvae.objectives.base import Objective
+from tfvae.objectives.schedules import at, number_or_schedule
+
+tfd = tfp.distributions
+
+
+@register
+class TotalCorrelation(Objective):
+    """The ELBO with its KL split, and the correlation of latents weighed: beta-TCVAE.
+
+    With the aggregate posterior `q(z) = mean over the data of q(z | x)`, the objective
+    `log p(x | z) - alpha * MI - beta * TC - gamma * DKL` weighs the terms of the KL::
+
+        MI  = log q(z | x) - log q(z)           mutual information of x and z
+        TC  = log q(z) - sum_d log q(z_d)       total correlation of the latents
+        DKL = sum_d log q(z_d) - log p(z)       KL from the prior by dimension
+
+    They add up to the sampled KL, so `alpha = beta = gamma = 1` is the ELBO. The
+    objective of FactorVAE, `ELBO - gamma_F * TC`, is `beta = 1 + gamma_F` with its
+    discriminator replaced by this estimator.
+
+    `q(z)` and `q(z_d)` are estimated from the batch by stratified sampling. The
+    estimates are unbiased, their logarithms are not: MI cannot exceed
+    `log(dataset_size)`, and a batch of one tells nothing, MI = TC = 0.
+
+    Args:
+        dataset_size: Number of training examples, at least a batch.
+        beta: Weight of the total correlation: a number, or a schedule as in `ELBO`.
+        alpha: Weight of the mutual information.
+        gamma: Weight of the KL by dimension.
+
+    Raises:
+        TypeError: Where an argument is no number, or `dataset_size` no integer.
+        ValueError: Where `dataset_size` is below 1 or the batch, a weight is negative,
+            the posterior is not `posteriors.MeanField`, or there are several draws.
+
+    Example:
+        >>> objective = tfvae.objectives.TotalCorrelation(60_000, beta=6.0)
+        >>> objective.term_names[3:]
+        ('mutual_information', 'total_correlation', 'dimension_wise_kl')
+
+    References:
+        Chen et al., Isolating Sources of Disentanglement in Variational Autoencoders,
+        2018, https://arxiv.org/abs/1802.04942; Kim and Mnih, Disentangling by
+        Factorising, 2018, https://arxiv.org/abs/1802.05983
+    """
+
+    def __init__(self, dataset_size, beta=6.0, *, alpha=1.0, gamma=1.0):
+        super().__init__(num_samples=1)
+        self.dataset_size = checks.integer(dataset_size=dataset_size)
+        self.beta = number_or_schedule(beta=beta)
+        self.alpha = checks.number(minimum=0, alpha=alpha)
+        self.gamma = checks.number(minimum=0, gamma=gamma)
+
+    def __call__(self, densities, step=0):
+        """See `Objective`."""
+        self._check(densities)
+        log_q, log_q_by_dim = _log_aggregate(
+            densities.z[0], densities.posterior, self.dataset_size
+        )
+        mutual_information = densities.log_posterior[0] - log_q
+        total_correlation = log_q - log_q_by_dim
+        dimension_wise_kl = log_q_by_dim - densities.log_prior[0]
+        kl = densities.log_posterior[0] - densities.log_prior[0]
+        reconstruction = densities.log_likelihood[0]
+        penalty = (
+            self.alpha * mutual_information
+            + at(self.beta, step) * total_correlation
+            + self.gamma * dimension_wise_kl
+        )
+        return {
+            "objective": reconstruction - penalty,
+            "elbo": reconstruction - kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+            "mutual_information": mutual_information,
+            "total_correlation": total_correlation,
+            "dimension_wise_kl": dimension_wise_kl,
+        }
+
+    @property
+    def term_names(self):
+        """See `Objective`."""
+        split = ("mutual_information", "total_correlation", "dimension_wise_kl")
+        return (*super().term_names, *split)
+
+    def _check(self, densities):
+        posterior, z = densities.posterior, densities.z
+        if not isinstance(posterior, tfd.MultivariateNormalDiag):
+            expected = "mean-field, a diagonal Gaussian given x"
+            hint = "Take `posteriors.MeanField`."
+            checks.fail(expected, hint=hint, posterior=posterior)
+        if z is None or z.shape[0] != 1:
+            shape = None if z is None else list(z.shape)
+            checks.fail("one draw for each example, [1, batch, latent]", z=shape)
+        if z.shape[1] is not None and z.shape[1] > self.dataset_size:
+            expected = f"at least the batch of {z.shape[1]} examples"
+            checks.fail(expected, dataset_size=self.dataset_size)
+
+
+def _log_aggregate(z, posterior, dataset_size):
+    """Estimates `log q(z)` and `sum_d log q(z_d)`, `[batch]`, at `[batch, latent]`.
+
+    Row i of the weights mixes the q(z | x_j) of the batch at z_i.
+    """
+    given_x = tfd.Normal(posterior.mean(), posterior.stddev())
+    log_q = given_x.log_prob(z[:, None])  # [batch of z, batch of x, latent]
+    log_weight = _log_weights(tf.shape(z)[0], dataset_size)
+    joint = tf.reduce_logsumexp(log_weight + tf.reduce_sum(log_q, axis=-1), axis=1)
+    by_dim = tf.reduce_logsumexp(log_weight[..., None] + log_q, axis=1)
+    return joint, tf.reduce_sum(by_dim, axis=-1)
+
+
+def _log_weights(batch_size, dataset_size):
+    """Log-weights of stratified sampling, `[batch, batch]`; rows sum to 1.
+
+    With N examples and M others in the batch, the own example weighs 1/N, one other
+    (N - M) / (N * M) and the rest 1/M each: appendix C.2, Chen et al. 2018. Their code
+    has the first two in columns 0 and 1, whatever the row; the own one is on the
+    diagonal here, and the other is next to it.
+    """
+    size, others = (
+        tf.cast(n, tf.float32) for n in (dataset_size, tf.maximum(batch_size - 1, 1))
+    )
+    own = tf.where(batch_size > 1, 1 / size, 1.0)  # alone in its batch, it is q(z)
+    weights = tf.stack([own, (size - others) / (size * others), 1 / others])
+    index = tf.range(batch_size)
+    distance = (index - index[:, None]) % batch_size
+    return tf.math.log(tf.gather(weights, tf.minimum(distance, 2)))
