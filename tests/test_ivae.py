@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -155,6 +156,26 @@ def test_log_marginal_is_the_closed_form_of_a_linear_model():
     # Weights of an untrained posterior: a standard error of some 0.02.
     np.testing.assert_allclose(estimate, exact, atol=0.1)
     assert np.mean(model.elbo(x, seed=0, u=u)) < np.mean(exact)
+
+
+def test_contrast_adds_the_log_probability_of_the_label():
+    model, x = MODELS["labels"](), images(N)
+    model.prior.head.kernel.assign(np.random.default_rng(0).normal(size=[4, 6]))
+    seed, data = tf.constant([0, 1]), (x, LABELS.astype("int32"))
+    densities = model.log_densities(data, seed, 2)
+    z = densities.z
+    # Bayes' rule over even labels.
+    each = np.stack([model.prior(tf.one_hot([u] * N, 4)).log_prob(z) for u in range(4)])
+    right = np.take_along_axis(each, data[1][None, None], 0)[0]
+    wanted = right - scipy.special.logsumexp(each, axis=0)
+    np.testing.assert_allclose(densities.log_label, wanted, rtol=1e-4, atol=1e-5)
+    plain = tfvae.objectives.ELBO()(densities)
+    terms = tfvae.objectives.ELBO(contrast=2.0)(densities)
+    more = terms["objective"] - plain["objective"]
+    np.testing.assert_allclose(more, 2 * wanted.mean(0), rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(terms["elbo"], plain["elbo"])
+    with pytest.raises(ValueError, match="`contrast` must be 0 of a model without"):
+        tfvae.objectives.ELBO(contrast=2.0)(densities._replace(log_label=None))
 
 
 def test_a_sample_follows_its_u():

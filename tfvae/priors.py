@@ -223,6 +223,17 @@ class ConditionalPrior(Prior):
     def call(self, context):
         return self.distribution(*self.params(context))
 
+    def log_label(self, z, context):
+        """`log p(u | z)` of the right label, where all are as frequent, `[..., batch]`.
+
+        Args:
+            z: `[..., batch, latent]`.
+            context: Labels one-hot, `[batch, num_classes]`.
+        """
+        each = self(tf.eye(self.num_classes)).log_prob(z[..., None, :])
+        right = tf.reduce_sum(context * each, axis=-1)
+        return right - tf.reduce_logsumexp(each, axis=-1)
+
     def params(self, context):
         """`loc` and `scale`, each `[batch, latent]`."""
         if not self.built:

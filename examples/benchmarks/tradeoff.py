@@ -153,6 +153,7 @@ def print_tables():
     head = ["beta", *(FIGURES | SCORES).values()]
     print_table(head, *(line_of(beta) for beta in betas))
     ranks = scipy.stats.spearmanr([[row[name] for name in SCORES] for row in table])[0]
+    ranks = np.broadcast_to(ranks, [len(SCORES)] * 2)  # NaN of a single run
     lines = zip(SCORES.values(), np.char.mod("%.2f", ranks), strict=True)
     print_table(["Spearman", *SCORES.values()], *([one, *r] for one, r in lines))
 

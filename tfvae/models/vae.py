@@ -159,8 +159,17 @@ class VAE(LatentVariableModel):
             z, log_q = self.posterior.from_noise(q, noise)
             log_p = p_z.log_prob(z)
         log_likelihood = self.likelihood.log_prob(x, z, training=training)
-        kl = exact_kl(q, p_z)
-        return LogDensities(log_likelihood, log_p, log_q, kl, self.latent_dim, z, q)
+        is_labelled = self.condition.num_classes > 0
+        return LogDensities(
+            log_likelihood,
+            log_p,
+            log_q,
+            exact_kl(q, p_z),
+            self.latent_dim,
+            z,
+            q,
+            self.prior.log_label(z, context) if is_labelled else None,
+        )
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
@@ -174,7 +183,7 @@ class VAE(LatentVariableModel):
         """Warns where training ended in the middle of a KL warm-up."""
         for name, schedule in self.objective.schedules.items():
             last, limit = (float(schedule(i)) for i in (self.optimizer.iterations, 1e9))
-            if last < limit:
+            if last != limit:
                 warnings.warn(
                     f"Training ended with {name}={last:.3g}, before its schedule "
                     f"reached {limit:.3g}: the objective was not the one asked for.",

@@ -25,6 +25,8 @@ class LogDensities(typing.NamedTuple):
         latent_dim: Size of z.
         z: The draws, `[samples, batch, latent]`, or None where nothing needs them.
         posterior: `q(z | x)` with batch shape `[batch]`, or None likewise.
+        log_label: `log p(u | z)` of the right label among even ones, `[samples,
+            batch]`, or None where u is no label.
     """
 
     log_likelihood: tf.Tensor
@@ -34,6 +36,7 @@ class LogDensities(typing.NamedTuple):
     latent_dim: int
     z: tf.Tensor | None = None
     posterior: tfd.Distribution | None = None
+    log_label: tf.Tensor | None = None
 
     @property
     def log_weight(self):
@@ -60,10 +63,22 @@ def exact_kl(q, p):
     if all(type(d) is tfd.MultivariateNormalDiag for d in (q, p)):
         q, p = (tfd.Normal(d.mean(), d.stddev()) for d in (q, p))
         return tfd.kl_divergence(q, p)
+    gaussian = tfd.MultivariateNormalLinearOperator
+    if isinstance(q, gaussian) and type(p) is tfd.MultivariateNormalDiag:
+        return _kl_to_diagonal(q, p)[:, None]
     try:
         return tfd.kl_divergence(q, p)[:, None]
     except NotImplementedError:
         return None
+
+
+def _kl_to_diagonal(q, p):
+    """Closed form without the solves of TFP, which take longer than a small network."""
+    scale = p.stddev()
+    squares = (q.variance() + (q.mean() - p.mean()) ** 2) / scale**2
+    log_scales = tf.reduce_sum(tf.math.log(scale), axis=-1)
+    log_volume = log_scales - q.scale.log_abs_determinant()
+    return log_volume + tf.reduce_sum(squares - 1, axis=-1) / 2
 
 
 class Objective(Configurable, abc.ABC):

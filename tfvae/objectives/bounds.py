@@ -26,6 +26,11 @@ class ELBO(Objective):
             `beta * sum(max(mean KL of a latent, free_bits))`, the mean being taken over
             the batch. Where the KL does not split by latent, they form one group with
             `free_bits * latent_dim` nats.
+        contrast: Weight of `log p(u | z)`, which is added, of models with labels u: a
+            number or a schedule. It is the objective of time-contrastive learning,
+            with the prior as classifier. At the start of training it has the latents
+            fall apart into the right ones; with a schedule that ends at 0 training
+            ends with the bound.
         analytic_kl: Whether to take the exact KL where TFP knows it.
         num_samples: Draws of z for each example.
 
@@ -52,6 +57,7 @@ class ELBO(Objective):
         *,
         capacity=None,
         free_bits=0.0,
+        contrast=0.0,
         analytic_kl=True,
         num_samples=1,
     ):
@@ -61,6 +67,7 @@ class ELBO(Objective):
         if capacity is not None:
             self.capacity = number_or_schedule(capacity=capacity)
         self.free_bits = checks.number(minimum=0, free_bits=free_bits)
+        self.contrast = number_or_schedule(contrast=contrast)
         self.analytic_kl = bool(analytic_kl)
         if capacity is not None and self.free_bits:
             checks.fail("0 where `capacity` is given", free_bits=free_bits)
@@ -74,12 +81,20 @@ class ELBO(Objective):
         reconstruction = tf.reduce_mean(densities.log_likelihood, axis=0)
         kl = tf.reduce_sum(groups, axis=-1)
         penalty = self._penalty(groups, kl, densities.latent_dim, step)
+        bound = reconstruction - at(self.beta, step) * penalty
         return {
-            "objective": reconstruction - at(self.beta, step) * penalty,
+            "objective": bound + self._contrast(densities.log_label, step),
             "elbo": reconstruction - kl,
             "reconstruction": reconstruction,
             "kl": kl,
         }
+
+    def _contrast(self, log_label, step):
+        if not self.contrast:
+            return 0.0
+        if log_label is None:
+            checks.fail("0 of a model without labels u", contrast=self.contrast)
+        return at(self.contrast, step) * tf.reduce_mean(log_label, axis=0)
 
     def _penalty(self, groups, kl, latent_dim, step):
         if self.capacity is not None:
