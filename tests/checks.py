@@ -85,7 +85,9 @@ LIKELIHOODS = {
     "NormalMixture": lambda: tfvae.likelihoods.NormalMixture(
         decoder(params_size=6), num_components=2
     ),
-    "Normal-learned": lambda: tfvae.likelihoods.Normal(decoder(), "learned"),
+    "Normal-learned": lambda: tfvae.likelihoods.Normal(
+        decoder(), "learned", initial_scale=0.1
+    ),
     "Normal-predicted": lambda: tfvae.likelihoods.Normal(
         decoder(params_size=2), "predicted", loc_activation="sigmoid"
     ),
@@ -101,6 +103,8 @@ OBJECTIVES = {
     "IWAEBound-warm-up": lambda: tfvae.objectives.IWAEBound(
         2, beta=tfvae.objectives.warm_up(2)
     ),
+    "ELBO-contrast": lambda: tfvae.objectives.ELBO(contrast=0.5),
+    "TotalCorrelation": lambda: tfvae.objectives.TotalCorrelation(1000, beta=6.0),
 }
 
 PRIORS = {
@@ -108,6 +112,10 @@ PRIORS = {
     "FlowPrior": lambda: tfvae.priors.FlowPrior(3),
     "FlowPrior-Planar": lambda: tfvae.priors.FlowPrior(
         3, tfvae.flows.Inverse(tfvae.flows.Planar(3, 2))
+    ),
+    "ConditionalNormal": lambda: tfvae.priors.ConditionalNormal(3, num_classes=4),
+    "ConditionalLaplace": lambda: tfvae.priors.ConditionalLaplace(
+        3, context_shape=(2,), network=keras.layers.Dense(5), has_loc=False
     ),
 }
 

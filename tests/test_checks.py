@@ -22,6 +22,9 @@ CONSTRUCTORS = {
     "num_samples": lambda v: objectives.IWAEBound(v),
     "num_steps": lambda v: objectives.warm_up(v),
     "scale": lambda v: likelihoods.Normal(decoder(), v),
+    "initial_scale": lambda v: likelihoods.Normal(
+        decoder(), "learned", initial_scale=v
+    ),
     "network": lambda v: likelihoods.Bernoulli(v),
     "prior": lambda v: tfvae.VAE(encoder(), decoder(), prior=v, latent_dim=3),
     "objective": lambda v: tfvae.VAE(encoder(), decoder(), objective=v, latent_dim=3),
@@ -39,6 +42,7 @@ BAD_ARGUMENTS = [
     *[("num_samples", value) for value in (0, 1.5, "5")],
     ("num_steps", 0),
     *[("scale", value) for value in (0, -1, NAN, "learnt", None)],
+    *[("initial_scale", value) for value in (0, -1, 1e-3, NAN, "0.1", None)],
     *[("network", value) for value in ("mlp", None, lambda x: x)],
     *[("prior", value) for value in ("normal", priors.StandardNormal(4))],
     ("objective", "elbo"),

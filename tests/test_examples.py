@@ -101,6 +101,20 @@ def test_beta_vae_on_sprites(tmp_path):
     assert (tmp_path / "sprites_traversals.png").exists()
 
 
+def test_sources_of_nonlinear_mixtures(tmp_path):
+    small = ["--steps=4", "--seeds=1", "--segments=8"]
+    file = ["--out=ica.csv", "--overlay=overlay.png"]
+    run("benchmarks/nonlinear_ica.py", *small, *file, folder=tmp_path)
+    assert len((tmp_path / "ica.csv").read_text().splitlines()) == 1 + 4
+    assert (tmp_path / "overlay.png").exists()
+
+
+def test_tables_of_recovered_sources(tmp_path):
+    out = run("benchmarks/nonlinear_ica_table.py", folder=tmp_path)
+    assert "| iVAE | 0." in out
+    assert (tmp_path / "nonlinear_ica.png").exists()
+
+
 def test_made_on_binary_data(tmp_path):
     small = ["digits", "--epochs=2", "--hidden-units", "16", "--masks=2"]
     assert "test=-" in run("benchmarks/made.py", *small, folder=tmp_path)

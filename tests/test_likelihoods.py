@@ -90,8 +90,10 @@ _BUILT = {name: built(name) for name in LIKELIHOODS}
 
 
 def test_a_learned_scale_finds_the_noise():
-    likelihood = likelihoods.Normal(decoder((4,)), "learned")
+    likelihood = likelihoods.Normal(decoder((4,)), "learned", initial_scale=0.6)
     likelihood.build((None, 1))
+    scale = likelihood.distribution(tf.zeros([1, 4])).stddev()
+    np.testing.assert_allclose(scale, 0.6, rtol=1e-6)
     noise = np.random.default_rng(0).normal(0, 0.3, (1000, 4)).astype("float32")
     with tf.GradientTape() as tape:
         p_x = likelihood.distribution(tf.zeros([1000, 4]))

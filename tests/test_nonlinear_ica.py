@@ -137,8 +137,16 @@ def test_load_gives_the_segment_as_label():
     x, u = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
     want = nonlinear_ica(segment_length=1440)
     assert u.dtype == np.int64
-    for a, b in [(x, want.x), (u, want.u)]:
-        np.testing.assert_array_equal(np.sort(a, 0), np.sort(b, 0))
+    np.testing.assert_allclose(x.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(np.cov(x.T), np.eye(5), atol=1e-4)
+    # Whitening keeps the distances of Mahalanobis, and each row its segment.
+    centred = want.x - want.x.mean(0)
+    inverse = np.linalg.inv(np.cov(centred.T))
+    wanted = np.einsum("ni,ij,nj->n", centred, inverse, centred)
+    got = np.square(x).sum(1)
+    np.testing.assert_array_equal(np.sort(u), np.sort(want.u))
+    got, wanted = got[np.lexsort((got, u))], wanted[np.lexsort((wanted, want.u))]
+    np.testing.assert_allclose(got, wanted, rtol=1e-3)
     with pytest.raises(ValueError, match="lie in .* for binarize='static'"):
         load("nonlinear_ica", binarize="static")
     with pytest.raises(ValueError, match="must be None for nonlinear_ica"):

@@ -8,7 +8,12 @@ import tensorflow as tf
 
 from tfvae import presets
 
-SHAPES = {"digits": (8, 8, 1), "frey_face": (28, 20, 1)}  # the others are 28 x 28
+SHAPES = {  # the others are 28 x 28
+    "digits": (8, 8, 1),
+    "frey_face": (28, 20, 1),
+    "sprites": (64, 64, 1),
+    "nonlinear_ica": (5,),
+}
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
@@ -24,9 +29,12 @@ def test_preset_builds_a_compiled_model_of_its_data(name):
     np.testing.assert_allclose(
         model.optimizer.learning_rate, config["training"]["learning_rate"]
     )
-    densities = model.log_densities(tf.zeros([2, *shape]), tf.constant([0, 0]))
+    inputs = tf.zeros([2, *shape])
+    if presets.PRESETS[name].conditional:
+        inputs = inputs, tf.constant([0, 39])
+    densities = model.log_densities(inputs, tf.constant([0, 0]))
     assert np.isfinite(densities.log_weight).all()
-    assert model(tf.zeros([2, *shape])).shape == (2, *shape)
+    assert model(inputs).shape == (2, *shape)
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)

@@ -59,7 +59,7 @@ def ivae(event_shape, *, latent_dim, num_classes, hidden_units, activation):
     joint = layers.JointEncoder(encoder, [last], activation=activation)
     return IVAE(
         posteriors.FullCovariance(joint, latent_dim),
-        likelihoods.Normal(decoder, "learned"),
+        likelihoods.Normal(decoder, "learned", initial_scale=0.1),
         prior=priors.ConditionalNormal(
             latent_dim, num_classes=num_classes, has_loc=False
         ),

@@ -24,6 +24,8 @@ class Normal(Likelihood):
         scale: A positive float (fixed), `"learned"` (one trained scale for all
             elements), or `"predicted"` (one for each element, by the decoder: the
             Gaussian MLP of the VAE paper). Scales that are not fixed pass `softplus`.
+        initial_scale: Where the learned scale starts, above `min_scale`. Where x has
+            little noise start low: with a wide scale latents are of little use.
         min_scale: Least scale that is learned or predicted: without it the density of
             an element that never varies grows without bound.
         loc_activation: Activation of `loc`; the paper uses `"sigmoid"` for pixels.
@@ -49,7 +51,14 @@ class Normal(Likelihood):
     noise_size = 2
 
     def __init__(
-        self, decoder, scale=1.0, *, min_scale=1e-3, loc_activation=None, **kwargs
+        self,
+        decoder,
+        scale=1.0,
+        *,
+        initial_scale=0.7,
+        min_scale=1e-3,
+        loc_activation=None,
+        **kwargs,
     ):
         super().__init__(decoder, **kwargs)
         if isinstance(scale, str):
@@ -57,6 +66,9 @@ class Normal(Likelihood):
         else:
             self.scale = checks.number(minimum=1e-6, scale=scale)
         self.min_scale = checks.number(minimum=1e-6, min_scale=min_scale)
+        self.initial_scale = checks.number(initial_scale=initial_scale)
+        if scale == "learned" and self.initial_scale <= self.min_scale:
+            checks.fail(f"above min_scale={min_scale}", initial_scale=initial_scale)
         self.loc_activation = loc_activation
         self._activate = keras.activations.get(loc_activation)
 
@@ -67,7 +79,10 @@ class Normal(Likelihood):
 
     def build(self, input_shape):
         if self.scale == "learned" and not self.built:
-            self.raw_scale = self.add_weight((), initializer="zeros", name="raw_scale")
+            above = self.initial_scale - self.min_scale
+            raw = above + math.log(-math.expm1(-above))  # the inverse of softplus
+            start = keras.initializers.Constant(raw)
+            self.raw_scale = self.add_weight((), initializer=start, name="raw_scale")
         super().build(input_shape)
 
     def from_noise(self, noise, params):

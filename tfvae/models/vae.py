@@ -145,6 +145,7 @@ class VAE(LatentVariableModel):
 
     def posterior_params(self, x, u=None):
         """Parameters of q, `[batch, params]`, for `posterior.distribution`."""
+        x = tf.convert_to_tensor(x)
         return self.posterior.params(self._seen(x, self.condition.context(u)))
 
     def log_densities(self, inputs, seed, num_samples=1, training=False):
