@@ -1,5 +1,6 @@
 """Presets: each builds a model of its data; settings are changed, checked, kept."""
 
+import functools
 import json
 
 import numpy as np
@@ -73,6 +74,15 @@ def test_the_kl_is_warmed_up_in_a_share_of_the_epochs(name):
     assert presets.build(config, (28, 28, 1), 10).objective.beta == 1
     with pytest.raises(ValueError, match="`warm_up` must be a finite number"):
         presets.build(presets.configure(name, ["warm_up=2"]), (28, 28, 1), 10)
+
+
+def test_labels_are_contrasted_in_a_share_of_the_epochs():
+    build = functools.partial(presets.build, event_shape=(5,), steps_per_epoch=10)
+    config = presets.configure("ivae_tcl", ["epochs=8", "contrast=0.5"])
+    falling = build(config).objective.contrast
+    np.testing.assert_allclose([falling(0), falling(20), falling(60)], [1, 0.5, 0])
+    config = presets.configure("ivae_tcl", ["contrast=0"])
+    assert build(config).objective.contrast == 0
 
 
 def test_paths_become_absolute_and_names_of_data_sets_stay(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Models of presets, put together of networks and parts."""
 
+import keras
+
 from tfvae import layers, likelihoods, networks, objectives, posteriors, priors
 from tfvae.models import IVAE, IWAE, VAE
 
@@ -51,16 +53,19 @@ def gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
     return VAE(encoder, likelihood, latent_dim=latent_dim)
 
 
-def ivae(event_shape, *, latent_dim, num_classes, hidden_units, activation):
-    """An identifiable VAE of dense networks, u being a label."""
+def ivae(event_shape, *, latent_dim, num_classes, hidden_units, activation, contrast):
+    """An identifiable VAE of dense networks, u being a label, contrasted at first."""
     *first, last = hidden_units
     encoder = networks.mlp_encoder(event_shape, first, activation)
     decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
     joint = layers.JointEncoder(encoder, [last], activation=activation)
+    if contrast:  # else 0
+        contrast = keras.optimizers.schedules.PolynomialDecay(1.0, contrast, 0.0)
     return IVAE(
         posteriors.FullCovariance(joint, latent_dim),
         likelihoods.Normal(decoder, "learned", initial_scale=0.1),
         prior=priors.ConditionalNormal(
             latent_dim, num_classes=num_classes, has_loc=False
         ),
+        objective=objectives.ELBO(contrast=contrast),
     )

@@ -90,9 +90,9 @@ def build(config, event_shape, steps_per_epoch):
     """The untrained model of a configuration, for x of a shape, compiled."""
     training, settings = config["training"], dict(config["model"])
     num_steps = checks.integer(epochs=training["epochs"]) * steps_per_epoch
-    if "warm_up" in settings:
-        share = checks.number(minimum=0, maximum=1, warm_up=settings["warm_up"])
-        settings["warm_up"] = round(share * num_steps)
+    for name in {"warm_up", "contrast"} & settings.keys():  # shares of the training
+        share = checks.number(minimum=0, maximum=1, **{name: settings[name]})
+        settings[name] = round(share * num_steps)
     model = get(config["preset"]).build(tuple(event_shape), **settings)
     rate = learning_rate(training, steps_per_epoch)
     weight_decay = checks.number(minimum=0, weight_decay=training["weight_decay"])

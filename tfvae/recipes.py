@@ -132,12 +132,13 @@ PRESETS = {
             "num_classes": 40,
             "hidden_units": [64, 64, 64],
             "activation": "leaky_relu",
+            "contrast": 0.3,
         },
         training=_LONG
         | {
-            "epochs": 640,
+            "epochs": 256,  # 40,000 steps
             "batch_size": 256,
-            "learning_rate": 3e-3,
+            "learning_rate": 5e-3,
             "weight_decay": 0.0,
         },
         conditional=True,

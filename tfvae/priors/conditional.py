@@ -29,7 +29,8 @@ class ConditionalPrior(Prior):
         num_classes: Number of classes, where u is a label from 0: a segment, or a time.
         context_shape: Shape of u, where it is an array: a vector, or an image.
         network: Keras model or layer from u, of labels one-hot
-            `[batch, num_classes]`, to features `[batch, units]`. Without it the
+            `[batch, num_classes]`, to features `[batch, units]`: of labels
+            `keras.layers.Dense(units, use_bias=False)` is an embedding. Without it the
             parameters are linear in u: of labels, a table with one row for each.
         has_loc: Whether `loc` depends on u; else it is 0, and the scale alone does.
         min_scale: Least scale.
