@@ -48,6 +48,9 @@ MODELS = {
         encoder(), decoder(), latent_dim=3, context_shape=(2,), hidden_units=[16, 8]
     ),
     "frames": of_frames,
+    "flat frames": lambda: tfvae.IVAE(
+        encoder(), decoder(), latent_dim=3, context_shape=SHAPE
+    ),
     "laplace": of_laplace,
     "x alone": of_x_alone,
 }
@@ -55,9 +58,24 @@ U = {
     "labels": LABELS,
     "vectors": VECTORS,
     "frames": FRAMES,
+    "flat frames": FRAMES,
     "laplace": LABELS,
     "x alone": VECTORS,
 }
+
+
+class Batches(keras.utils.PyDataset):
+    """Two batches of pairs."""
+
+    def __init__(self, x, u):
+        super().__init__()
+        self.pairs = [(x[:8], u[:8]), (x[8:], u[8:])]
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        return self.pairs[i]
 
 
 @pytest.fixture(params=MODELS)
@@ -93,7 +111,15 @@ def test_data_come_as_a_pair_a_target_or_a_data_set(pair):
         model.fit(*data, verbose=0)
     for data in ((x, u), dataset):
         assert model.predict(data, verbose=0).shape == x.shape
-    np.testing.assert_array_equal(model.encode(dataset), model.encode(x, u))
+    for stream in (dataset, Batches(x, u), iter(Batches(x, u).pairs)):
+        np.testing.assert_array_equal(model.encode(stream), model.encode(x, u))
+    for stream in (Batches(x, u), iter(Batches(x, u).pairs)):
+        model.fit(stream, steps_per_epoch=2, verbose=0)
+    assert int(model.optimizer.iterations) > 5
+    for batch in ([(x, u)], [x, u]):
+        assert np.isfinite(model.train_on_batch(*batch)).all()
+        assert np.isfinite(model.test_on_batch(*batch)).all()
+    assert model.predict_on_batch((x, u)).shape == x.shape
     assert tfvae.metrics.active_units(model, (x, u)) <= 3
     assert tfvae.metrics.kl_per_dimension(model, dataset).shape == (3,)
 
@@ -212,6 +238,7 @@ BAD = {
     "three": (lambda m: m.fit((images(N), LABELS, LABELS)), "`data` must be x"),
     "twice": (lambda m: m.fit((images(N), LABELS), LABELS), "`y` must be left out"),
     "no u in a sample": (lambda m: m.sample(3), "`u` must be given"),
+    "no u in a call": (lambda m: m(images(N)), "`u` must be given"),
 }
 
 
@@ -238,7 +265,38 @@ def test_bad_vectors_are_refused():
 
 
 PARTS = {
-    "no u": (lambda: tfvae.IVAE(encoder(), decoder(), latent_dim=3), "context_shape"),
+    "no u": (
+        lambda: tfvae.IVAE(encoder(), decoder(), latent_dim=3),
+        "`context_shape` must be given where there is no `num_classes`",
+    ),
+    "other context": (
+        lambda: tfvae.IVAE(
+            encoder(),
+            decoder(),
+            latent_dim=3,
+            prior=tfvae.priors.ConditionalNormal(3, num_classes=2),
+            context_shape=(3,),
+        ),
+        r"`context_shape` must be \(2,\), as in `prior`",
+    ),
+    "units of no encoder": (
+        lambda: tfvae.IVAE(
+            tfvae.posteriors.MeanField(joint(), 3),
+            decoder(),
+            num_classes=4,
+            hidden_units=[8],
+        ),
+        "`hidden_units` must be left out with a tfvae posterior",
+    ),
+    "contrast without labels": (
+        lambda: tfvae.VAE(
+            encoder(),
+            decoder(),
+            latent_dim=3,
+            objective=tfvae.objectives.ELBO(contrast=1.0),
+        ),
+        "`objective` must be one that needs no labels",
+    ),
     "both": (
         lambda: tfvae.priors.ConditionalNormal(3, num_classes=2, context_shape=(3,)),
         "`context_shape` must be left out with num_classes=2",
@@ -258,10 +316,6 @@ PARTS = {
             num_classes=3,
         ),
         "`num_classes` must be 2, as in `prior`",
-    ),
-    "images without a network": (
-        lambda: tfvae.priors.ConditionalNormal(3, context_shape=SHAPE).build(),
-        "`network` must be given",
     ),
     "u for the posterior alone": (
         lambda: tfvae.VAE(joint(), decoder(), latent_dim=3),

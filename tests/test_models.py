@@ -278,7 +278,9 @@ def test_methods_have_their_shapes_and_split_large_requests(name):
     np.testing.assert_allclose(
         model.sample(600, seed=1)[:5], model.sample(5, seed=1), atol=1e-6
     )
-    np.testing.assert_allclose(model.elbo(x, 1)[:5], model.elbo(x[:5], 1), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.elbo(x, seed=1)[:5], model.elbo(x[:5], seed=1), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["VAE", "VAE-conv"])

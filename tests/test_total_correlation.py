@@ -6,7 +6,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfvae
-from tests.checks import assert_config_round_trip, gradients
+from tests.checks import (
+    assert_config_round_trip,
+    decoder,
+    encoder,
+    gradients,
+    images,
+)
 from tfvae import objectives
 from tfvae.objectives import ELBO, LogDensities, TotalCorrelation
 from tfvae.objectives.total_correlation import _log_weights
@@ -162,3 +168,11 @@ def test_what_does_not_fit_a_total_correlation_is_refused(name):
     wrong, message = WRONG[name]
     with pytest.raises(ValueError, match=message):
         wrong()
+
+
+def test_a_batch_of_unknown_size_is_no_larger_than_the_data():
+    objective = TotalCorrelation(5)
+    model = tfvae.VAE(encoder(), decoder(), latent_dim=3, objective=objective)
+    model.compile("adam", jit_compile=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`dataset_size` must be"):
+        model.fit(images(20), batch_size=6, verbose=0)

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfvae import layers, likelihoods, networks, objectives, posteriors, priors
+from tfvae import checks, layers, likelihoods, networks, objectives, posteriors, priors
 from tfvae.models import IVAE, IWAE, VAE
 
 
@@ -55,7 +55,9 @@ def gaussian_mlp(event_shape, *, latent_dim, hidden_units, activation, scale):
 
 def ivae(event_shape, *, latent_dim, num_classes, hidden_units, activation, contrast):
     """An identifiable VAE of dense networks, u being a label, contrasted at first."""
-    *first, last = hidden_units
+    *first, last = checks.integers(hidden_units=hidden_units)
+    if not first:
+        checks.fail("two widths or more", hidden_units=hidden_units)
     encoder = networks.mlp_encoder(event_shape, first, activation)
     decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
     joint = layers.JointEncoder(encoder, [last], activation=activation)

@@ -17,8 +17,16 @@ def fail(expected, *, error=ValueError, hint="", **received):
         **received: The one argument at fault, by name.
     """
     ((name, value),) = received.items()
-    text = f"`{name}` must be {expected}. Received: {name}={value!r}."
+    text = f"`{name}` must be {expected}. Received: {name}={_short(value)}."
     raise error(f"{text} {hint}".rstrip())
+
+
+def _short(value):
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))})"
+    if hasattr(value, "dtype") and len(getattr(value, "shape", ())):
+        return f"an array of {value.dtype} of shape {list(value.shape)}"
+    return repr(value)
 
 
 def integer(*, minimum=1, maximum=math.inf, **argument):
@@ -93,7 +101,8 @@ def labels(num_classes, num_rows, **argument):
     expected = f"labels from 0 to {num_classes - 1}, one for each of {num_rows} rows"
     value = np.asarray(value)
     if value.dtype.kind not in "iu":
-        fail(expected, error=TypeError, **{name: value.dtype})
+        hint = "Cast them to integers: .astype(int)."
+        fail(expected, error=TypeError, hint=hint, **{name: value.dtype})
     if value.shape != (num_rows,):
         fail(expected, **{name: f"of shape {list(value.shape)}"})
     if value.size and not 0 <= value.min() <= value.max() < num_classes:

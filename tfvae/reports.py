@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from tfvae import likelihoods, metrics, plots, presets
+from tfvae import checks, likelihoods, metrics, plots, presets
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
 from tfvae.models import VAE
@@ -95,7 +95,11 @@ def draw(run):
 
 def sample(run, num_samples, seed, path):
     """Draws samples of the best model as a picture; returns its path."""
-    figure = plots.samples(load(run.model_file), num_samples, seed=seed)
+    model = load(run.model_file)
+    if model.condition:
+        hint = "In Python: tfvae.load(file).sample(num_samples, u=...)."
+        checks.fail("of a model without u", hint=hint, run=str(run.path))
+    figure = plots.samples(model, num_samples, seed=seed)
     return whole(path, figure.savefig)
 
 

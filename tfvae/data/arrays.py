@@ -49,8 +49,9 @@ def drawn_sprites(*, labels, fractions, image_size):
         fractions: `Fractions` of valid and test.
         image_size: `(size, size)`, with or without 1 channel, or `None` for 64.
     """
-    size = tuple(image_size or (64, 64))
-    if size not in (size[:1] * 2, (*size[:1] * 2, 1)):
+    size = (64, 64) if image_size is None else image_size
+    size = tuple(size) if isinstance(size, (tuple, list)) else ()
+    if not size or size not in (size[:1] * 2, (*size[:1] * 2, 1)):
         expected = "(size, size) or (size, size, 1) for sprites"
         checks.fail(expected, image_size=image_size)
     factors = sampled_factors(60_000)
@@ -61,11 +62,11 @@ def drawn_sprites(*, labels, fractions, image_size):
 
 def mixed_sources(*, labels, fractions, binarize):
     """Returns whitened mixtures of 5 sources, `[5]`, their 40 segments as labels."""
+    from sklearn.decomposition import PCA
+
     # With the usual fractions 1,000 rows a segment are left for train, on average.
     x, u, _ = nonlinear_ica(segment_length=1440)
-    values, vectors = np.linalg.eigh(np.cov(x.T))
-    x = (x - x.mean(axis=0)) @ (vectors / np.sqrt(values))
-    arrays = {"x": x.astype("float32"), "y": u}
+    arrays = {"x": PCA(whiten=True).fit_transform(x), "y": u}
     return from_arrays(arrays, labels=labels, fractions=fractions, binarize=binarize)
 
 

@@ -62,12 +62,12 @@ def load(
     Args:
         source: Name of a TFDS builder with images ("mnist", "frey_face" of this
             package, ...); "digits", those of scikit-learn, `[8, 8, 1]`; "sprites",
-            60,000 of `tfvae.data.sprites`, `[64, 64, 1]`; "nonlinear_ica", 57,600 rows
-            of `tfvae.data.nonlinear_ica`, `[5]`; path of an
-            `.npz` file, or a dict, with train, valid, test (or x_train, y_train, ...)
-            or one array; path of a folder of image files; one array; a tuple of
-            arrays (train, valid, test). A name goes before a folder so called: write
-            "./mnist" for the folder.
+            60,000 of `tfvae.data.sprites`, `[64, 64, 1]`; "nonlinear_ica", all rows of
+            `tfvae.data.nonlinear_ica(segment_length=1440)`, `[5]`, whitened by
+            scikit-learn's `PCA(whiten=True)`; path of an `.npz` file, or a dict, with
+            train, valid, test (or x_train, y_train, ...) or one array; path of a folder
+            of image files; one array; a tuple of arrays (train, valid, test). A name
+            goes before a folder so called: write "./mnist" for the folder.
         batch_size: Examples a batch.
         binarize: `None`; "threshold", `x > 0.5`; "static", one Bernoulli draw a pixel
             with probability `x`; "dynamic", in train a new draw each epoch.

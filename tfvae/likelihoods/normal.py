@@ -66,7 +66,7 @@ class Normal(Likelihood):
         else:
             self.scale = checks.number(minimum=1e-6, scale=scale)
         self.min_scale = checks.number(minimum=1e-6, min_scale=min_scale)
-        self.initial_scale = checks.number(initial_scale=initial_scale)
+        self.initial_scale = checks.number(minimum=1e-6, initial_scale=initial_scale)
         if scale == "learned" and self.initial_scale <= self.min_scale:
             checks.fail(f"above min_scale={min_scale}", initial_scale=initial_scale)
         self.loc_activation = loc_activation

@@ -159,7 +159,8 @@ def codes_and_factors(z, factors, least=1):
         checks.fail(f"of {len(z)} rows, as z", factors=f"of {len(factors)} rows")
     if (factors != np.round(factors)).any():
         checks.fail("integers", factors=factors[factors != np.round(factors)][0])
-    return z, _varied(factors.astype("int64"), least)
+    values = [np.unique(column, return_inverse=True)[1] for column in factors.T]
+    return z, _varied(np.stack(values, axis=1), least)
 
 
 def _varied(factors, least):

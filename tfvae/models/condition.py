@@ -67,7 +67,9 @@ class Condition:
 
     def context(self, value):
         """What the networks see of it."""
-        if not self.num_classes or value is None:
+        if value is None and self:
+            checks.fail("given: the model has a context", **{self.name: value})
+        if not self.num_classes:
             return value
         # Where served, one_hot would take an unknown label as none; gather refuses it.
         return tf.gather(tf.eye(self.num_classes), tf.cast(value, tf.int32))

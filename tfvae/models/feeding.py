@@ -75,7 +75,7 @@ def first_batch(x):
     if isinstance(x, tf.data.Dataset):
         return first, x
     # Keras takes generators of tuples, but no other iterators.
-    return first, ((unzip(batch)[0],) for batch in itertools.chain([first], x))
+    return first, (_tuple(batch) for batch in itertools.chain([first], x))
 
 
 def same_target(x, y):
@@ -153,7 +153,7 @@ def to_arrays(x):
         A pair.
     """
     if isinstance(x, keras.utils.PyDataset):
-        x = (x[i] for i in range(len(x)))
+        return to_arrays(x[i] for i in range(len(x)))
     if not is_stream(x):
         x, y = unzip(x)
         return checks.real(x=x), y
@@ -173,4 +173,13 @@ def unzip(data):
     data = [part for part in data if part is not None]  # as from `train_on_batch`
     if len(data) not in (1, 2):
         checks.fail("x, (x,) or (x, y)", data=f"a tuple of {len(data)}")
-    return data if len(data) == 2 else (data[0], None)
+    return data if len(data) == 2 else _of_one(data[0])
+
+
+def _of_one(x):
+    # `train_on_batch((x, y))` wraps the pair.
+    return unzip(x) if isinstance(x, tuple) else (x, None)
+
+
+def _tuple(batch):
+    return tuple(part for part in unzip(batch) if part is not None)

@@ -37,7 +37,8 @@ class IVAE(VAE):
         latent_dim: As in `VAE`.
         num_classes: Number of classes, where u is a label from 0.
         context_shape: Shape of u, where it is an array.
-        hidden_units: Widths of the layers that see features of x and u together.
+        hidden_units: Widths of the layers that see features of x and u together; one
+            of 128 when left out. With an encoder network only.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
@@ -73,12 +74,14 @@ class IVAE(VAE):
         latent_dim=None,
         num_classes=0,
         context_shape=None,
-        hidden_units=(128,),
+        hidden_units=None,
         **kwargs,
     ):
         if not isinstance(posterior, Posterior):
-            joint = JointEncoder(posterior, hidden_units)
+            joint = JointEncoder(posterior, hidden_units or (128,))
             posterior = FullCovariance(joint, latent_dim)
+        elif hidden_units is not None:
+            checks.fail("left out with a tfvae posterior", hidden_units=hidden_units)
         if prior is None:
             prior = ConditionalNormal(
                 posterior.latent_dim,
@@ -89,6 +92,9 @@ class IVAE(VAE):
             checks.fail("one of z given u", prior=prior)
         if num_classes not in (0, prior.num_classes):
             checks.fail(f"{prior.num_classes}, as in `prior`", num_classes=num_classes)
+        if context_shape is not None and tuple(context_shape) != prior.context_shape:
+            expected = f"{prior.context_shape}, as in `prior`"
+            checks.fail(expected, context_shape=context_shape)
         super().__init__(
             posterior,
             likelihood,
@@ -98,4 +104,4 @@ class IVAE(VAE):
             **kwargs,
         )
         self.num_classes, self.context_shape = prior.num_classes, prior.context_shape
-        self.hidden_units = hidden_units
+        self.hidden_units = None  # they are in the posterior

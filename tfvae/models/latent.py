@@ -73,7 +73,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         """Means of `p(x | z)` for z of the prior, `[num_samples, *event_shape]`.
 
         For x with the noise of the likelihood on top, draw
-        `model.likelihood(z).sample()` with z from `model.prior()`.
+        `model.likelihood(z).sample()` with z from `model.prior`.
 
         Args:
             num_samples: Number of samples, 0 or more.
@@ -90,13 +90,13 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         given = self.condition.given(u, num_samples)
         return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
 
-    def elbo(self, x, seed=None, u=None):
+    def elbo(self, x, u=None, *, seed=None):
         """One-sample estimate of the ELBO, `[batch]`, in nats.
 
         Args:
             x: Data, as in `encode`.
-            seed: As in `sample`.
             u: As in `encode`.
+            seed: As in `sample`.
 
         Raises:
             TypeError: Where x holds no real numbers, or u no labels.
@@ -105,8 +105,11 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         data = self.check_data(x, u)
         return self.run("elbo", **data, seed=seeds.rows(seed, len(data["x"])))["elbo"]
 
-    def log_marginal(self, x, num_samples=1000, seed=None, u=None):
-        """Importance-sampled `log p(x)`, `[batch]`: see `metrics.log_marginal`."""
+    def log_marginal(self, x, num_samples=1000, *, seed=None, u=None):
+        """Importance-sampled `log p(x)`, of u `log p(x | u)`, `[batch]`, in nats.
+
+        See `metrics.log_marginal`.
+        """
         data = tuple(self.check_data(x, u).values())
         return log_marginal(self, data, num_samples, seed=seed)
 

@@ -86,6 +86,10 @@ class VAE(LatentVariableModel):
         if posterior.is_joint and prior.context_shape is None:
             expected = "of an encoder of x alone, or the prior one of z given u"
             checks.fail(expected, posterior=posterior)
+        if objective.needs_labels and not prior.num_classes:
+            checks.fail(
+                "one that needs no labels u: the model has none", objective=objective
+            )
         checks.apart(posterior=posterior, likelihood=likelihood, prior=prior)
         self._terms = (*objective.term_names, *objective.schedules)
         super().__init__(**kwargs)

@@ -88,6 +88,9 @@ class Objective(Configurable, abc.ABC):
         num_samples: Draws of z for each example.
     """
 
+    # Whether it is one of models with labels u only.
+    needs_labels = False
+
     def __init__(self, num_samples=1):
         self.num_samples = checks.integer(num_samples=num_samples)
 

@@ -89,6 +89,11 @@ class ELBO(Objective):
             "kl": kl,
         }
 
+    @property
+    def needs_labels(self):
+        """With a contrast."""
+        return bool(self.contrast)
+
     def _contrast(self, log_label, step):
         if not self.contrast:
             return 0.0

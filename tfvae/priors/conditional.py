@@ -31,7 +31,8 @@ class ConditionalPrior(Prior):
         network: Keras model or layer from u, of labels one-hot
             `[batch, num_classes]`, to features `[batch, units]`: of labels
             `keras.layers.Dense(units, use_bias=False)` is an embedding. Without it the
-            parameters are linear in u: of labels, a table with one row for each.
+            parameters are linear in the numbers of u: of labels, a table with one row
+            for each.
         has_loc: Whether `loc` depends on u; else it is 0, and the scale alone does.
         min_scale: Least scale.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
@@ -60,6 +61,9 @@ class ConditionalPrior(Prior):
         self.num_classes = checks.integer(minimum=0, num_classes=num_classes)
         if context_shape is None and num_classes:
             context_shape = (num_classes,)
+        if context_shape is None:
+            expected = "given where there is no `num_classes`: the shape of u"
+            checks.fail(expected, context_shape=None)
         self.context_shape = checks.event_shape(context_shape=context_shape)
         if num_classes and self.context_shape != (num_classes,):
             expected = f"left out with num_classes={num_classes}"
@@ -75,12 +79,12 @@ class ConditionalPrior(Prior):
     def build(self, input_shape=None):
         if self.built:
             return
-        shape = (None, *self.context_shape)
+        shape = (None, math.prod(self.context_shape))
         if self.network is not None:
-            shape = output_shape(self.network, shape)
+            shape = output_shape(self.network, (None, *self.context_shape))
         if len(shape) != 2:
-            expected = "given, and a network to features [batch, units]"
-            checks.fail(expected, network=self.network)
+            expected = "a network to features [batch, units]"
+            checks.fail(expected, network=f"to {list(shape)}")
         self.head.build(shape)
         self.built = True
 
@@ -107,7 +111,10 @@ class ConditionalPrior(Prior):
         if not self.built:
             self.build()
         context = tf.cast(context, tf.float32)
-        features = context if self.network is None else self.network(context)
+        if self.network is None:
+            features = tf.reshape(context, [-1, math.prod(self.context_shape)])
+        else:
+            features = self.network(context)
         raw = self.head(tf.cast(features, tf.float32))
         *loc, raw_scale = tf.split(raw, 1 + self.has_loc, axis=-1)
         scale = tf.nn.softplus(raw_scale + _SOFTPLUS_OF_1) + self.min_scale
