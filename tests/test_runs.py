@@ -247,3 +247,15 @@ def test_flat_data_with_one_latent_are_trained_and_pictured(tmp_path):
     assert 0.9 < figures["bits_per_dim"] < 1.5  # coin flips: one bit each
     with open(run.path / "history.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 1
+
+
+def test_a_model_of_labels_is_trained_evaluated_and_pictured(tmp_path):
+    settings = ["hidden_units=[8,8]", "batch_size=2000", "latent_dim=2"]
+    run = trained(tmp_path / "run", presets.configure("ivae_tcl", settings), 1).run
+    figures = reports.evaluate(run, 2)
+    assert figures["test_examples"] == 57_600 // 6
+    names = [path.name for path in reports.draw(run)]
+    assert names == ["kl_per_dimension.png", "latent.png"]
+    with pytest.raises(ValueError, match="`run` must be of a model without u"):
+        reports.sample(run, 4, 0, tmp_path / "samples.png")
+    assert not (tmp_path / "samples.png").exists()

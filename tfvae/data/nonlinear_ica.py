@@ -63,6 +63,10 @@ def nonlinear_ica(
     Returns:
         `NonlinearICA(x, u, sources)` with `num_segments * segment_length` rows.
 
+    Raises:
+        TypeError: Where a number is none.
+        ValueError: Where one is too low, or the family another.
+
     Example:
         >>> x, u, sources = nonlinear_ica(segment_length=1200)
         >>> held_out = np.arange(len(x)) % 1200 >= 1000

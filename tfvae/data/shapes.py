@@ -75,6 +75,7 @@ def sprites(
         `Sprites(x, factors)`.
 
     Raises:
+        TypeError: Where an argument is no integer, or list of them.
         ValueError: For indices out of range or not distinct.
 
     Example:
