@@ -115,6 +115,12 @@ def test_tables_of_recovered_sources(tmp_path):
     assert (tmp_path / "nonlinear_ica.png").exists()
 
 
+def test_rotation_scale_and_position(tmp_path):
+    out = run("beta_vae_sprites.py", "--images=256", "--epochs=1", folder=tmp_path)
+    assert "active latents; MIG: 0." in out
+    assert (tmp_path / "beta_vae_sprites.png").exists()
+
+
 def test_made_on_binary_data(tmp_path):
     small = ["digits", "--epochs=2", "--hidden-units", "16", "--masks=2"]
     assert "test=-" in run("benchmarks/made.py", *small, folder=tmp_path)
