@@ -1,7 +1,7 @@
 """Table and curves of what nonlinear_ica.py measured.
 
-Every seed, and means with the 95 % interval of Student's t over seeds; then the mean
-correlation against the depth of the mixing and the number of segments.
+Every seed, and means with the 95 % interval of Student's t over seeds; then all seeds
+and means against the depth of the mixing and the number of segments.
 """
 
 import argparse
@@ -59,15 +59,17 @@ def print_seeds(figure):
 
 
 def curve(panel, setting):
-    """MCC against the depth of mixing or the number of segments."""
+    """MCC of every seed, and its mean, against the depth or the number of segments."""
     panel.set_xlabel({"layers": "mixing layers", "segments": "segments"}[setting])
-    for name, title in TITLES.items():
-        at = sorted({int(row[setting]) for row in rows if row["model"] == name})
-        runs = [(n, select(name, **{setting: n})) for n in at]
-        mccs = [(n, [float(row["mcc"]) for row in some]) for n, some in runs if some]
-        means = [(n, *interval(values)) for n, values in mccs]
-        if means:
-            panel.errorbar(*np.transpose(means), fmt="o-", capsize=2, label=title)
+    for color, (name, title) in enumerate(TITLES.items()):
+        values = sorted({int(row[setting]) for row in rows})
+        panel.set_xticks(values)
+        runs = [(n, select(name, **{setting: n})) for n in values]
+        points = [(n, float(row["mcc"])) for n, some in runs for row in some]
+        means = [(n, np.mean([m for k, m in points if k == n])) for n, r in runs if r]
+        if len(means) > 1:
+            panel.plot(*np.transpose(points), ".", color=f"C{color}", alpha=0.6)
+            panel.plot(*np.transpose(means), color=f"C{color}", label=title)
 
 
 for figure in ["mcc", "spearman", "weak"]:

@@ -103,7 +103,9 @@ class TotalCorrelation(Objective):
         if z.shape[1] is not None and z.shape[1] > self.dataset_size:
             expected = f"at least the batch of {z.shape[1]} examples"
             checks.fail(expected, dataset_size=self.dataset_size)
-        message = f"`dataset_size` must be at least the batch. It is {self.dataset_size}"
+        message = (
+            f"`dataset_size` must be at least the batch. It is {self.dataset_size}"
+        )
         tf.debugging.assert_less_equal(tf.shape(z)[1], self.dataset_size, message)
 
 
