@@ -242,7 +242,11 @@ def test_y_that_does_not_fit_is_refused(call, error, message):
         (lambda: GatedPixelNetwork((8, 8, 3), 2), ValueError, "`filters` must be"),
         (lambda: RowLSTM(SHAPE, kernel_size=4), ValueError, "an odd integer"),
         (lambda: DiagonalBiLSTM(SHAPE, 2.5), TypeError, "`filters` must be"),
-        (lambda: CONDITIONAL["MADE"](num_classes=3), ValueError, "context_dim of 2"),
+        (
+            lambda: CONDITIONAL["MADE"](num_classes=3),
+            ValueError,
+            r"the network's context, \(2,\)",
+        ),
         (
             lambda: tfvae.PixelCNN(RowLSTM(SHAPE, 4, 1)),
             TypeError,
