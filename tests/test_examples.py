@@ -121,6 +121,14 @@ def test_rotation_scale_and_position(tmp_path):
     assert (tmp_path / "beta_vae_sprites.png").exists()
 
 
+def test_adversarial_models_side_by_side(tmp_path):
+    small = ["--data=digits", "--epochs=1", "--filters=4", "--limit=300"]
+    out = run("benchmarks/adversarial.py", *small, folder=tmp_path)
+    assert "of test images right" in out
+    assert len((tmp_path / "adversarial.csv").read_text().splitlines()) == 1 + 4
+    assert (tmp_path / "digits_vae_gan.png").exists()
+
+
 def test_made_on_binary_data(tmp_path):
     small = ["digits", "--epochs=2", "--hidden-units", "16", "--masks=2"]
     assert "test=-" in run("benchmarks/made.py", *small, folder=tmp_path)

@@ -18,11 +18,13 @@ from tfvae import (
 )
 from tfvae.loading import load
 from tfvae.models import (
+    GAN,
     IAFVAE,
     IVAE,
     IWAE,
     MADE,
     VAE,
+    VAEGAN,
     AuxiliaryVAE,
     BetaVAE,
     FullCovarianceVAE,
@@ -32,11 +34,13 @@ from tfvae.models import (
 )
 
 __all__ = [
+    "GAN",
     "IAFVAE",
     "IVAE",
     "IWAE",
     "MADE",
     "VAE",
+    "VAEGAN",
     "AuxiliaryVAE",
     "BetaVAE",
     "FullCovarianceVAE",

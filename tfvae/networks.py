@@ -10,6 +10,8 @@ from tfvae.layers import GatedDense
 __all__ = [
     "conv_decoder",
     "conv_encoder",
+    "dcgan_discriminator",
+    "dcgan_generator",
     "mlp_decoder",
     "mlp_encoder",
 ]
@@ -148,6 +150,98 @@ def conv_decoder(
     layers.append(keras.layers.Conv2D(channels, 3, padding="same"))
     layers.append(keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus]))
     return keras.Sequential(layers, name="decoder")
+
+
+def dcgan_generator(event_shape, filters=64, activation="sigmoid", params_size=1):
+    """Generator of DCGAN: z to x, by transposed convolutions that double the size.
+
+    It begins at 7 x 7 or 8 x 8 pixels for 28, 32 or 64, with twice the channels at half
+    the size, and batch normalization and rectifiers in between.
+
+    Args:
+        event_shape: `(height, width, channels)` of x.
+        filters: Channels before the last layer.
+        activation: Of the last layer: `"sigmoid"` for x in [0, 1]; None for the decoder
+            of a likelihood.
+        params_size: Values for each element of x, as a likelihood wants them.
+
+    Returns:
+        A `keras.Sequential` to `[batch, height, width, params_size * channels]`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where a number is below 1 or the shape is no image's.
+
+    Example:
+        >>> tfvae.networks.dcgan_generator((28, 28, 1))(tf.zeros([5, 64])).shape
+        TensorShape([5, 28, 28, 1])
+
+    References:
+        Radford et al., Unsupervised Representation Learning with Deep Convolutional
+        Generative Adversarial Networks, 2015, https://arxiv.org/abs/1511.06434
+    """
+    height, width, channels = checks.image_shape(event_shape=event_shape)
+    channels *= checks.integer(params_size=params_size)
+    outer, *inner = _doubled(filters, event_shape)[::-1]
+    factor = 2 ** (1 + len(inner))
+    start = (math.ceil(height / factor), math.ceil(width / factor), outer)
+    layers = [keras.layers.Dense(math.prod(start), use_bias=False)]
+    layers += [keras.layers.Reshape(start), *_normalized()]
+    for n in inner:
+        up = keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False)
+        layers += [up, *_normalized()]
+    last = keras.layers.Conv2DTranspose(channels, 4, 2, "same", activation=activation)
+    surplus = (start[0] * factor - height, start[1] * factor - width)
+    crop = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus])
+    return keras.Sequential([*layers, last, crop], name="generator")
+
+
+def dcgan_discriminator(event_shape, filters=64):
+    """Network of DCGAN's discriminator: 4 x 4 convolutions that halve the size.
+
+    The layers are named `conv_0`, `conv_1`, ..., for the `feature_layer` of
+    `layers.Discriminator`. Without batch normalization, so that data and what was
+    generated go through it in one pass.
+
+    Args:
+        event_shape: `(height, width, channels)` of x.
+        filters: Channels of the first layer; each next has twice as many.
+
+    Returns:
+        A built `keras.Sequential` to `[batch, units]`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where a number is below 1 or the shape is no image's.
+
+    Example:
+        >>> tfvae.networks.dcgan_discriminator((28, 28, 1)).output_shape
+        (None, 6272)
+
+    References:
+        As `dcgan_generator`.
+    """
+    event_shape = checks.image_shape(event_shape=event_shape)
+    layers = [keras.Input(event_shape)]
+    for i, n in enumerate(_doubled(filters, event_shape)):
+        activation = keras.layers.LeakyReLU(negative_slope=0.2)
+        layers.append(
+            keras.layers.Conv2D(
+                n, 4, 2, "same", activation=activation, name=f"conv_{i}"
+            )
+        )
+    return keras.Sequential([*layers, keras.layers.Flatten()], name="discriminator")
+
+
+def _doubled(filters, event_shape):
+    """Channels at half, a quarter, ... of the size, down to 8 pixels or fewer."""
+    filters = checks.integer(filters=filters)
+    halvings = max(1, math.ceil(math.log2(max(event_shape[:2]) / 8)))
+    return [filters * 2**i for i in range(halvings)]
+
+
+def _normalized():
+    return keras.layers.BatchNormalization(), keras.layers.ReLU()
 
 
 def _dense(units, activation):

@@ -3,6 +3,7 @@
 from tfvae.layers.autoencoder import MaskedAutoencoder
 from tfvae.layers.autoregressive import AutoregressiveNetwork
 from tfvae.layers.context import ContextMLP
+from tfvae.layers.discriminator import Discriminator
 from tfvae.layers.gated import GatedDense
 from tfvae.layers.joint import JointEncoder
 from tfvae.layers.masked import MaskedDense, MaskedMLP
@@ -14,6 +15,7 @@ __all__ = [
     "AutoregressiveNetwork",
     "ContextMLP",
     "DiagonalBiLSTM",
+    "Discriminator",
     "GatedDense",
     "GatedPixelNetwork",
     "JointEncoder",

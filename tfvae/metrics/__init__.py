@@ -6,10 +6,18 @@ from tfvae.metrics.hmc import hmc_log_marginal
 from tfvae.metrics.identifiability import align, mcc
 from tfvae.metrics.latent import active_units, kl_per_dimension, mutual_information
 from tfvae.metrics.marginal import bits_per_dim, log_marginal
+from tfvae.metrics.quality import (
+    PrecisionRecall,
+    frechet_distance,
+    modes_covered,
+    precision_recall,
+    sharpness,
+)
 from tfvae.metrics.shared_factor import beta_vae_score, factor_vae_score
 
 __all__ = [
     "DCI",
+    "PrecisionRecall",
     "active_units",
     "ais_bounds",
     "ais_log_marginal",
@@ -18,11 +26,15 @@ __all__ = [
     "bits_per_dim",
     "dci",
     "factor_vae_score",
+    "frechet_distance",
     "hmc_log_marginal",
     "kl_per_dimension",
     "log_marginal",
     "mcc",
     "mig",
+    "modes_covered",
     "mutual_information",
+    "precision_recall",
     "sap",
+    "sharpness",
 ]

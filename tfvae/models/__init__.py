@@ -7,6 +7,7 @@ from tfvae.models.flexible import (
     FullCovarianceVAE,
     PlanarFlowVAE,
 )
+from tfvae.models.gan import GAN
 from tfvae.models.ivae import IVAE
 from tfvae.models.made import MADE
 from tfvae.models.named import IWAE, BetaVAE
@@ -14,13 +15,16 @@ from tfvae.models.pixel_cnn import PixelCNN
 from tfvae.models.pixel_rnn import PixelRNN
 from tfvae.models.signatures import Signature
 from tfvae.models.vae import VAE
+from tfvae.models.vae_gan import VAEGAN
 
 __all__ = [
+    "GAN",
     "IAFVAE",
     "IVAE",
     "IWAE",
     "MADE",
     "VAE",
+    "VAEGAN",
     "AuxiliaryVAE",
     "BetaVAE",
     "FullCovarianceVAE",

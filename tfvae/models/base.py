@@ -31,13 +31,18 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.seed_generator = keras.random.SeedGenerator()
-        self.report = Report(["loss", *self.term_names], name="report")
+        self.report = Report(self.report_names, name="report")
         self.skipped = Skipped(name="skipped")
 
     @property
     @abc.abstractmethod
     def term_names(self):
         """Names of what `terms` gives beside the objective, in the order of reports."""
+
+    @property
+    def report_names(self):
+        """Names of what `fit` and `evaluate` report."""
+        return ("loss", *self.term_names)
 
     @abc.abstractmethod
     def terms(self, inputs, seed, training=False):
@@ -140,6 +145,13 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         for i, state in enumerate(self._seed_states()):
             state.assign(values.pop(f"seed_{i}"))
         super().load_own_variables(values)
+
+    def _check_built(self):
+        if not self.built:
+            raise ValueError(
+                "The model must be built first. Received: a network of unknown input "
+                "shape. Call the model on data, or model.build((None, *event_shape))."
+            )
 
     def _loss(self, inputs, training):
         with tf.control_dependencies(tf.nest.flatten(inputs)):  # no seed without data

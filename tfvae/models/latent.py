@@ -175,13 +175,6 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             "sample_random": Signature(sample_random, (*u,), random=True),
         }
 
-    def _check_built(self):
-        if not self.built:
-            raise ValueError(
-                "The model must be built first. Received: an encoder of unknown input "
-                "shape. Call the model on data, or model.build((None, *event_shape))."
-            )
-
     def _reconstruct(self, x, u=None):
         return {"x": self.likelihood(self.center(x, u)).mean()}
 

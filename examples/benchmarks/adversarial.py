@@ -1,0 +1,161 @@
+"""VAE, VAE-GAN and GAN of the same decoder: how near are their samples to data?
+
+DCGAN's networks of 64 channels, 64 latents. A small classifier, trained on the same
+training images, gives the features (its last hidden layer) and classes. 10,000 samples
+against the 10,000 test images: Frechet distance, precision and recall, classes covered;
+and the sharpness of reconstructions, as a share of that of the data. The floor is
+10,000 training images in place of samples. Appends a row a run to --out.
+"""
+
+import argparse
+import csv
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+import tfvae
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--data", default="mnist")
+parser.add_argument("--models", nargs="+", default=["real", "vae", "vae_gan", "gan"])
+parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--epochs", type=int, default=15)
+parser.add_argument("--limit", type=int, default=60_000, help="training images")
+parser.add_argument("--gamma", type=float, default=1.0, help="of the VAE-GAN")
+parser.add_argument("--filters", type=int, default=64)
+parser.add_argument("--data-dir")
+parser.add_argument("--manual-dir", help="folder of the data set's original files")
+parser.add_argument("--out", type=pathlib.Path, default="adversarial.csv")
+parser.add_argument("--pictures", type=pathlib.Path, default=".")
+options = parser.parse_args()
+LATENTS, BATCH = 64, 128
+
+
+def arrays(split):
+    """Images in [0, 1] and labels of a split."""
+    parts = zip(*split, strict=True)
+    return [np.concatenate(list(part))[: options.limit] for part in parts]
+
+
+def classifier(x, y):
+    """Features and class probabilities, of networks trained here."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input(x.shape[1:])]
+    for n in (32, 64):
+        layers.append(keras.layers.Conv2D(n, 3, 2, "same", activation="relu"))
+    layers += [keras.layers.Flatten(), keras.layers.Dense(64, "relu")]
+    features = keras.Sequential(layers)
+    logits = keras.layers.Dense(int(y.max()) + 1)(features.outputs[0])
+    whole = keras.Model(features.inputs, logits)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    whole.compile("adam", loss, metrics=["accuracy"])
+    whole.fit(x, y, batch_size=BATCH, epochs=4, verbose=0)
+    return features, whole
+
+
+def vae(shape):
+    """The plain one, of Bernoulli pixels."""
+    decoder = tfvae.networks.dcgan_generator(shape, options.filters, None)
+    return tfvae.VAE(encoder(shape), decoder, latent_dim=LATENTS), ["optimizer"]
+
+
+def vae_gan(shape):
+    """The same encoder and decoder with a discriminator."""
+    decoder = tfvae.networks.dcgan_generator(shape, options.filters, None)
+    model = tfvae.VAEGAN(
+        encoder(shape),
+        decoder,
+        discriminator(shape),
+        latent_dim=LATENTS,
+        gamma=options.gamma,
+    )
+    return model, [f"{player}_optimizer" for player in model.players]
+
+
+def gan(shape):
+    """The decoder as generator."""
+    generator = tfvae.networks.dcgan_generator(shape, options.filters)
+    model = tfvae.GAN(generator, discriminator(shape), latent_dim=LATENTS)
+    return model, [f"{player}_optimizer" for player in model.players]
+
+
+def encoder(shape):
+    """The discriminator's network without a head."""
+    return tfvae.networks.dcgan_discriminator(shape, options.filters)
+
+
+def discriminator(shape):
+    """With features of the last convolution."""
+    return tfvae.layers.Discriminator(encoder(shape))
+
+
+MODELS = {"vae": vae, "vae_gan": vae_gan, "gan": gan}
+
+
+def trained(name, x):
+    """A trained model and the seconds that took."""
+    keras.utils.set_random_seed(options.seed)
+    model, optimizers = MODELS[name](x.shape[1:])
+    adam = keras.optimizers.Adam(2e-4, beta_1=0.5)
+    model.compile(**dict.fromkeys(optimizers, adam))
+    begin = time.perf_counter()
+    model.fit(x, batch_size=BATCH, epochs=options.epochs, verbose=2)
+    return model, time.perf_counter() - begin
+
+
+def figures(samples, test, features, whole):
+    """How near samples are to test images."""
+    labels = whole.predict(samples, verbose=0).argmax(axis=1)
+    near = tfvae.metrics.precision_recall(test, samples, features)
+    return {
+        "frechet": tfvae.metrics.frechet_distance(test, samples, features),
+        "precision": near.precision,
+        "recall": near.recall,
+        "modes": tfvae.metrics.modes_covered(labels, whole.output_shape[-1]),
+    }
+
+
+def main():
+    """Trains the classifier, then trains and measures each model."""
+    folders = {"data_dir": options.data_dir, "manual_dir": options.manual_dir}
+    splits = tfvae.data.load(options.data, labels=True, batch_size=1000, **folders)
+    (x, y), (test, test_y) = arrays(splits.train), arrays(splits.test)
+    features, whole = classifier(x, y)
+    accuracy = np.mean(whole.predict(test, verbose=0).argmax(1) == test_y)
+    print(f"classifier: {accuracy:.4f} of test images right", flush=True)
+    for name in options.models:
+        row = {"data": options.data, "model": name, "seed": options.seed}
+        row["epochs"] = options.epochs
+        if name == "real":
+            row |= figures(x[: len(test)], test, features, whole)
+        else:
+            model, seconds = trained(name, x)
+            samples = np.asarray(model.sample(len(test), seed=options.seed))
+            row |= figures(samples, test, features, whole)
+            if name != "gan":
+                copies = np.asarray(model.reconstruct(test[:1000]))
+                sharp = [tfvae.metrics.sharpness(x) for x in (copies, test[:1000])]
+                row["sharpness"] = sharp[0] / sharp[1]
+            row["seconds"] = round(seconds)
+            figure = tfvae.plots.image_grid(samples[:64], columns=16)
+            figure.savefig(options.pictures / f"{options.data}_{name}.png")
+        write(row)
+        print(row, flush=True)
+
+
+def write(row):
+    """Appends a row, rounded, with a header where the file is new."""
+    names = ["data", "model", "seed", "epochs", "frechet", "precision", "recall"]
+    names += ["modes", "sharpness", "seconds"]
+    new = not options.out.exists()
+    with options.out.open("a", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        if new:
+            writer.writeheader()
+        short = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
+        writer.writerow(short)
+
+
+main()

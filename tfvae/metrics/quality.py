@@ -1,0 +1,168 @@
+"""How near generated examples are to data, in the features of a network."""
+
+import collections
+
+import numpy as np
+
+from tfvae import checks
+from tfvae.metrics.identifiability import matrix
+
+PrecisionRecall = collections.namedtuple("PrecisionRecall", ["precision", "recall"])
+
+
+def frechet_distance(real, generated, network=None):
+    """Frechet distance of two Gaussians fitted to features, the FID of a network.
+
+    `|m - m'|**2 + tr(C + C' - 2 (C C')**(1/2))` with means m, m' and covariances C, C'.
+    0 for equal ones; from finite data it is biased upwards, so give both sides as many
+    rows as in what you compare with, and compute that of two halves of the data too.
+
+    Args:
+        real: Data, `[rows, ...]`; without a network features `[rows, features]`.
+        generated: The same of what was generated.
+        network: A Keras model to features `[batch, features]`, such as an inner layer
+            of a classifier.
+
+    Returns:
+        A float of 0 or more, in squared units of the features.
+
+    Raises:
+        TypeError: Where an array holds no real numbers.
+        ValueError: Where features are not finite and `[rows, features]` of two rows or
+            more, or differ in number.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=[1000, 3])
+        >>> round(tfvae.metrics.frechet_distance(x, x + [2, 0, 0]), 3)
+        4.0
+
+    References:
+        Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local
+        Nash Equilibrium, 2017, https://arxiv.org/abs/1706.08500
+    """
+    real, generated = _features(real, generated, network)
+    means = real.mean(axis=0), generated.mean(axis=0)
+    a, b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (real, generated))
+    root = _root(a)
+    # C C' has the eigenvalues of a symmetric matrix, which may be singular.
+    both = np.linalg.eigvalsh(root @ b @ root).clip(min=0)
+    square = np.sum((means[0] - means[1]) ** 2)
+    return max(0.0, float(square + np.trace(a) + np.trace(b) - 2 * np.sum(both**0.5)))
+
+
+def precision_recall(real, generated, network=None, *, k=3):
+    """Shares of what was generated that looks like data, and of data that it reaches.
+
+    A point lies in a set's support where it is within the distance of a point of the
+    set to its k-th neighbour in the set. Precision is the share of generated points in
+    the support of the data, recall the share of data in that of the generated.
+
+    Args:
+        real: As in `frechet_distance`.
+        generated: As in `frechet_distance`.
+        network: As in `frechet_distance`.
+        k: Which neighbour.
+
+    Returns:
+        `PrecisionRecall(precision, recall)`, floats in [0, 1].
+
+    Raises:
+        TypeError: As `frechet_distance`.
+        ValueError: As `frechet_distance`, and where a side has no more than k rows.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=[500, 2])
+        >>> tfvae.metrics.precision_recall(x, x[:1] + np.zeros([500, 2]))
+        PrecisionRecall(precision=1.0, recall=0.002)
+
+    References:
+        Kynkaanniemi et al., Improved Precision and Recall Metric for Assessing
+        Generative Models, 2019, https://arxiv.org/abs/1904.06991
+    """
+    real, generated = _features(real, generated, network)
+    k = checks.integer(maximum=min(len(real), len(generated)) - 1, k=k)
+    return PrecisionRecall(
+        _share_within(generated, real, k), _share_within(real, generated, k)
+    )
+
+
+def modes_covered(labels, num_classes, *, least=0.1):
+    """How many classes the generated examples fall into often enough.
+
+    Args:
+        labels: Classes of generated examples, as a classifier sees them, `[rows]`.
+        num_classes: Number of classes.
+        least: Share of its even part, `1 / num_classes`, that a class needs.
+
+    Returns:
+        An int.
+
+    Raises:
+        TypeError: Where the labels are no integers.
+        ValueError: Where one is out of range.
+
+    Example:
+        >>> tfvae.metrics.modes_covered([0] * 50 + [1] * 49 + [2], 3)
+        2
+    """
+    labels = checks.labels(num_classes, len(labels), labels=labels)
+    least = checks.number(minimum=0, least=least)
+    counts = np.bincount(labels, minlength=num_classes)
+    return int(np.sum(counts >= max(1, least * len(labels) / num_classes)))
+
+
+def sharpness(x):
+    """Mean variance of the Laplacian of images: less where they are blurred.
+
+    The Laplacian is `4 x - ` the sum of the four neighbours, inside the image.
+
+    Args:
+        x: Images `[batch, height, width, channels]`.
+
+    Returns:
+        A float, in squared units of x.
+
+    Raises:
+        TypeError: Where x holds no real numbers.
+        ValueError: Where it is of another shape.
+
+    Example:
+        >>> tfvae.metrics.sharpness(np.ones([2, 8, 8, 1]))
+        0.0
+    """
+    x = checks.real(x=x).astype("float64")
+    if x.ndim != 4 or min(x.shape[1:3]) < 3:
+        checks.fail("images [batch, height, width, channels]", x=x)
+    inner = 4 * x[:, 1:-1, 1:-1]
+    inner -= x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
+    return float(inner.var(axis=(1, 2)).mean())
+
+
+def _root(covariance):
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * values.clip(min=0) ** 0.5) @ vectors.T
+
+
+def _features(real, generated, network):
+    if network is not None:
+        real, generated = (
+            network.predict(np.asarray(x, "float32"), verbose=0)
+            for x in (real, generated)
+        )
+    real, generated = matrix(real=real), matrix(generated=generated)
+    if real.shape[1] != generated.shape[1]:
+        shape = f"of shape {list(generated.shape)}"
+        checks.fail(f"of {real.shape[1]} features, as real", generated=shape)
+    return real, generated
+
+
+def _share_within(points, of, k):
+    """Share of points within the k-th neighbour's distance of one `of` a set."""
+    from scipy.spatial.distance import cdist
+    from sklearn.neighbors import NearestNeighbors
+
+    radii = NearestNeighbors(n_neighbors=k + 1).fit(of).kneighbors(of)[0][:, -1]
+    parts = np.array_split(points, -(-len(points) // 1000))
+    return float(
+        np.mean(np.concatenate([(cdist(p, of) <= radii).any(1) for p in parts]))
+    )
