@@ -102,7 +102,7 @@ def test_beta_vae_on_sprites(tmp_path):
 
 
 def test_sources_of_nonlinear_mixtures(tmp_path):
-    small = ["--steps=4", "--seeds=1", "--segments=8"]
+    small = ["--steps=4", "--seeds=1", "--segments=8", "--starts=1"]
     file = ["--out=ica.csv", "--overlay=overlay.png"]
     run("benchmarks/nonlinear_ica.py", *small, *file, folder=tmp_path)
     assert len((tmp_path / "ica.csv").read_text().splitlines()) == 1 + 4

@@ -32,12 +32,13 @@ def main():
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--segments", type=int, default=40)
     parser.add_argument("--steps", type=int, default=40_000)
+    parser.add_argument("--starts", type=int, default=3, help="of the iVAE")
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--out", type=pathlib.Path, default="runs/nonlinear_ica.csv")
     parser.add_argument("--overlay", help="a picture of the last seed's iVAE")
     args = parser.parse_args()
     for seed in args.seeds:
-        data, scale = Data(seed, args.layers, args.segments), 0.1
+        data, scale = Data(seed, args.layers, args.segments, args.starts), 0.1
         for name in args.models:
             row = {"seed": seed, "layers": args.layers, "segments": args.segments}
             z, figures = MODELS[name](data, args.steps, scale)
@@ -52,7 +53,7 @@ def main():
 class Data:
     """Whitened mixtures, split into training and held-out rows."""
 
-    def __init__(self, seed, layers, segments):
+    def __init__(self, seed, layers, segments, starts):
         length = LENGTH + HELD_OUT
         x, u, sources = tfvae.data.nonlinear_ica(
             segments, length, num_layers=layers, seed=seed
@@ -60,7 +61,7 @@ class Data:
         held = np.arange(len(x)) % length >= LENGTH
         values, vectors = np.linalg.eigh(np.cov(x[~held].T))
         x = (x - x[~held].mean(0)) @ (vectors / np.sqrt(values)).astype("float32")
-        self.seed, self.segments = seed, segments
+        self.seed, self.segments, self.starts = seed, segments, starts
         self.train, self.held = (x[~held], u[~held]), (x[held], u[held])
         self.sources = sources[held]
 
@@ -75,8 +76,8 @@ class Data:
 
 
 def ivae(data, steps, scale):
-    """Of three iVAEs the one with the better ELBO on the training rows."""
-    starts = [one_ivae(data, steps, data.seed + 1000 * i) for i in range(3)]
+    """Of a few iVAEs the one with the best ELBO on the training rows."""
+    starts = [one_ivae(data, steps, data.seed + 1000 * i) for i in range(data.starts)]
     z, best = max(starts, key=lambda start: start[1]["train_elbo"])
     return z, best | {"seconds": sum(figures["seconds"] for _, figures in starts)}
 
