@@ -146,9 +146,8 @@ def conv_decoder(
         layers.append(
             keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activate)
         )
-    surplus = (start[0] * factor - height, start[1] * factor - width)
     layers.append(keras.layers.Conv2D(channels, 3, padding="same"))
-    layers.append(keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus]))
+    layers.append(_cropped(start[0] * factor - height, start[1] * factor - width))
     return keras.Sequential(layers, name="decoder")
 
 
@@ -191,8 +190,7 @@ def dcgan_generator(event_shape, filters=64, activation="sigmoid", params_size=1
         up = keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False)
         layers += [up, *_normalized()]
     last = keras.layers.Conv2DTranspose(channels, 4, 2, "same", activation=activation)
-    surplus = (start[0] * factor - height, start[1] * factor - width)
-    crop = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus])
+    crop = _cropped(start[0] * factor - height, start[1] * factor - width)
     return keras.Sequential([*layers, last, crop], name="generator")
 
 
@@ -242,6 +240,11 @@ def _doubled(filters, event_shape):
 
 def _normalized():
     return keras.layers.BatchNormalization(), keras.layers.ReLU()
+
+
+def _cropped(*surplus):
+    """Takes rows and columns that are too many from both sides."""
+    return keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus])
 
 
 def _dense(units, activation):

@@ -5,7 +5,8 @@ import functools
 import keras
 import tensorflow as tf
 
-from tfvae import checks, seeds
+from tfvae import seeds
+from tfvae.models.fitting import checked_optimizer
 from tfvae.models.guard import all_squarable
 from tfvae.models.signatures import Signature
 
@@ -36,23 +37,6 @@ class Adversarial:
     def moves(self, terms):
         """Which players move, given the terms: a dict of scalar bools; all of them."""
         return dict.fromkeys(self.players, True)
-
-    def train_step(self, data):
-        """One move of each player; a batch that is not finite changes nothing."""
-        state = self.non_trainable_variables
-        before = [tf.identity(variable) for variable in state]
-        finite = True
-        for players in self.turns:
-            terms, gradients = self._gradients(self.unpack(data), players)
-            finite &= self._all_finite(terms, gradients)
-            apply = functools.partial(self._apply, terms, gradients)
-            tf.cond(finite, apply, lambda: False)
-        for variable, value in zip(state, before, strict=True):
-            variable.assign(tf.where(finite, variable, value))
-        self.skipped.update_state(finite)
-        return self._reported(terms, finite)
-
-    _guarded_step = train_step
 
     def update(self, data):
         """See `GenerativeModel`."""
@@ -103,16 +87,23 @@ class Adversarial:
         """Keras's `compile` with an optimizer for each player."""
         copies, seen = {}, set()
         for player in self.players:
-            optimizer = keras.optimizers.get(optimizers[player])
+            optimizer = checked_optimizer(optimizers[player])
             if id(optimizer) in seen:  # one given to several: each has its own state
                 optimizer = optimizer.from_config(optimizer.get_config())
             seen.add(id(optimizer))
-            rate = float(tf.convert_to_tensor(optimizer.learning_rate))
-            checks.number(minimum=0, learning_rate=rate)
             copies[player] = optimizer
         for player, optimizer in copies.items():
             setattr(self, f"{player}_optimizer", optimizer)
         super().compile(copies[self.players[0]], **kwargs)
+
+    def _attempt(self, inputs):
+        finite = True
+        for players in self.turns:
+            terms, gradients = self._gradients(inputs, players)
+            finite &= self._all_finite(terms, gradients)
+            apply = functools.partial(self._apply, terms, gradients)
+            tf.cond(finite, apply, lambda: False)
+        return finite, functools.partial(self._reported, terms)
 
     def _judging(self):
         """The signature of `discriminate`, by its name."""

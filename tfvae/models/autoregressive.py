@@ -112,9 +112,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             TypeError: Where an argument is of the wrong kind.
             ValueError: Where `num_samples` is negative, or y does not fit the model.
         """
-        num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        given = self.condition.given(y, num_samples)
-        return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
+        return self._draws(num_samples, seed, y)
 
     def complete(self, x, observed, seed=None, y=None):
         """Draws what is not observed, each element given those before it.

@@ -1,11 +1,12 @@
 """The base of every model: training step, seeds, reports, guarded updates."""
 
 import abc
+import functools
 
 import keras
 import tensorflow as tf
 
-from tfvae import seeds
+from tfvae import checks, seeds
 from tfvae.config import Configurable
 from tfvae.models import feeding
 from tfvae.models.condition import Condition
@@ -96,18 +97,11 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         """One step of the optimizer; a batch that is not finite changes nothing."""
         state = self.non_trainable_variables  # seeds, moving averages
         before = [tf.identity(variable) for variable in state]
-        loss, terms, gradients = self._gradients(self.unpack(data))
-        finite = self._finite(loss, gradients)
-
-        def apply():
-            self.optimizer.apply(gradients, self.trainable_variables)
-            return True
-
-        tf.cond(finite, apply, lambda: False)
+        finite, report = self._attempt(self.unpack(data))
         for variable, value in zip(state, before, strict=True):
             variable.assign(tf.where(finite, variable, value))
         self.skipped.update_state(finite)
-        return self._reported(loss, terms, finite)
+        return report(finite)
 
     _guarded_step = train_step  # a subclass with another one trains without blocks
 
@@ -152,6 +146,37 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
                 "The model must be built first. Received: a network of unknown input "
                 "shape. Call the model on data, or model.build((None, *event_shape))."
             )
+
+    def _attempt(self, inputs):
+        """Updates the weights if that is finite; says whether, and how to report it."""
+        loss, terms, gradients = self._gradients(inputs)
+        finite = self._finite(loss, gradients)
+
+        def apply():
+            self.optimizer.apply(gradients, self.trainable_variables)
+            return True
+
+        tf.cond(finite, apply, lambda: False)
+        return finite, functools.partial(self._reported, loss, terms)
+
+    def _build_for(self, input_shape):
+        """Builds the model where a network knows the shape of x, batch first."""
+        if isinstance(input_shape, tuple) and None not in input_shape[1:]:
+            self.build((None, *input_shape[1:]))
+
+    def _data(self, x):
+        """X as an array, whose shape builds the model where nothing has."""
+        x = feeding.to_array(x)
+        if not self.built:
+            checks.array(x.shape[1:], x=x)
+            self.build((None, *x.shape[1:]))
+        return x
+
+    def _draws(self, num_samples, seed, value):
+        """What `sample` gives, conditional on a value or None."""
+        num_samples = checks.integer(minimum=0, num_samples=num_samples)
+        given = self.condition.given(value, num_samples)
+        return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
 
     def _loss(self, inputs, training):
         with tf.control_dependencies(tf.nest.flatten(inputs)):  # no seed without data

@@ -46,9 +46,7 @@ class Fitting:
             if kwargs.get(name):
                 expected = "left out: the model has its own objective"
                 checks.fail(expected, error=TypeError, **{name: kwargs[name]})
-        optimizer = keras.optimizers.get(optimizer)
-        rate = float(tf.convert_to_tensor(optimizer.learning_rate))
-        checks.number(minimum=0, learning_rate=rate)
+        optimizer = checked_optimizer(optimizer)
         checks.one_of([True, False, "auto"], jit_compile=jit_compile)
         if steps_per_execution != "auto":
             checks.integer(steps_per_execution=steps_per_execution)
@@ -241,6 +239,14 @@ class Fitting:
         base = tf.concat([base, tf.constant([1], tf.int32)], 0)  # not a noise seed
         step = tf.convert_to_tensor(self.optimizer.iterations)
         return tf.random.experimental.stateless_fold_in(base, step)
+
+
+def checked_optimizer(optimizer):
+    """The Keras optimizer, or that of a name, if its learning rate is one."""
+    optimizer = keras.optimizers.get(optimizer)
+    rate = float(tf.convert_to_tensor(optimizer.learning_rate))
+    checks.number(minimum=0, learning_rate=rate)
+    return optimizer
 
 
 def _check_no_weights(kwargs):

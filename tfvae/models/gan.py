@@ -94,9 +94,7 @@ class GAN(Adversarial, GenerativeModel):
         shape = (num_classes,) if num_classes else None
         self.condition = Condition("y", shape, num_classes)
         self.generator, self.discriminator = generator, discriminator
-        shape = discriminator.input_shape
-        if isinstance(shape, tuple) and None not in shape[1:]:
-            self.build(shape)
+        self._build_for(discriminator.input_shape)
 
     def build(self, input_shape):
         if self.built:
@@ -189,9 +187,7 @@ class GAN(Adversarial, GenerativeModel):
             ValueError: Where `num_samples` is negative, or y does not fit the model.
         """
         self._check_built()
-        num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        given = self.condition.given(y, num_samples)
-        return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
+        return self._draws(num_samples, seed, y)
 
     def decode(self, z, y=None):
         """`G(z)`, `[batch, *event_shape]`.
@@ -210,10 +206,7 @@ class GAN(Adversarial, GenerativeModel):
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
-        x = feeding.to_array(x)
-        if not self.built:
-            checks.array(x.shape[1:], x=x)
-            self.build((None, *x.shape[1:]))
+        x = self._data(x)
         return checks.array(self.event_shape, x=x)
 
     def predict(self, z, batch_size=None, **kwargs):

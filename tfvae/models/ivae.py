@@ -82,19 +82,10 @@ class IVAE(VAE):
             posterior = FullCovariance(joint, latent_dim)
         elif hidden_units is not None:
             checks.fail("left out with a tfvae posterior", hidden_units=hidden_units)
+        of_u = {"num_classes": num_classes, "context_shape": context_shape}
         if prior is None:
-            prior = ConditionalNormal(
-                posterior.latent_dim,
-                num_classes=num_classes,
-                context_shape=context_shape,
-            )
-        if getattr(prior, "context_shape", None) is None:
-            checks.fail("one of z given u", prior=prior)
-        if num_classes not in (0, prior.num_classes):
-            checks.fail(f"{prior.num_classes}, as in `prior`", num_classes=num_classes)
-        if context_shape is not None and tuple(context_shape) != prior.context_shape:
-            expected = f"{prior.context_shape}, as in `prior`"
-            checks.fail(expected, context_shape=context_shape)
+            prior = ConditionalNormal(posterior.latent_dim, **of_u)
+        _check_prior(prior, **of_u)
         super().__init__(
             posterior,
             likelihood,
@@ -105,3 +96,13 @@ class IVAE(VAE):
         )
         self.num_classes, self.context_shape = prior.num_classes, prior.context_shape
         self.hidden_units = None  # they are in the posterior
+
+
+def _check_prior(prior, num_classes, context_shape):
+    if getattr(prior, "context_shape", None) is None:
+        checks.fail("one of z given u", prior=prior)
+    if num_classes not in (0, prior.num_classes):
+        checks.fail(f"{prior.num_classes}, as in `prior`", num_classes=num_classes)
+    if context_shape is not None and tuple(context_shape) != prior.context_shape:
+        expected = f"{prior.context_shape}, as in `prior`"
+        checks.fail(expected, context_shape=context_shape)

@@ -86,9 +86,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             ValueError: Where `num_samples` is negative, or u does not fit the model.
         """
         self._check_built()
-        num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        given = self.condition.given(u, num_samples)
-        return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
+        return self._draws(num_samples, seed, u)
 
     def elbo(self, x, u=None, *, seed=None):
         """One-sample estimate of the ELBO, `[batch]`, in nats.

@@ -156,13 +156,7 @@ class VAE(LatentVariableModel):
         """See `LatentVariableModel`."""
         x, u = feeding.unzip(inputs)
         context = self.condition.context(u)
-        q = self.posterior(self._seen(x, context), training=training)
-        p_z = self.prior(context)
-        batch_size, noise_dim = keras.ops.shape(x)[0], self.posterior.noise_dim
-        noise = seeds.normal(seed, [num_samples, batch_size, noise_dim])
-        with flows.one_pass():
-            z, log_q = self.posterior.from_noise(q, noise)
-            log_p = p_z.log_prob(z)
+        q, p_z, z, log_q, log_p = self._draw(x, context, seed, num_samples, training)
         log_likelihood = self.likelihood.log_prob(x, z, training=training)
         is_labelled = self.condition.num_classes > 0
         return LogDensities(
@@ -178,11 +172,7 @@ class VAE(LatentVariableModel):
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
-        x = feeding.to_array(x)
-        if not self.built:
-            checks.array(x.shape[1:], x=x)
-            self.build((None, *x.shape[1:]))
-        return self.likelihood.check(x=x)
+        return self.likelihood.check(x=self._data(x))
 
     def finish_fit(self):
         """Warns where training ended in the middle of a KL warm-up."""
@@ -196,9 +186,17 @@ class VAE(LatentVariableModel):
                 )
 
     def _build_early(self):
-        shape = getattr(self.posterior.encoder, "input_shape", None)
-        if isinstance(shape, tuple) and None not in shape[1:]:
-            self.build((None, *shape[1:]))
+        self._build_for(getattr(self.posterior.encoder, "input_shape", None))
+
+    def _draw(self, x, context, seed, num_samples, training):
+        """The distributions q and p of z, z of q, and its log-densities by both."""
+        q = self.posterior(self._seen(x, context), training=training)
+        p_z = self.prior(context)
+        batch_size, noise_dim = keras.ops.shape(x)[0], self.posterior.noise_dim
+        noise = seeds.normal(seed, [num_samples, batch_size, noise_dim])
+        with flows.one_pass():
+            z, log_q = self.posterior.from_noise(q, noise)
+            return q, p_z, z, log_q, p_z.log_prob(z)
 
     def _seen(self, x, context):
         """What the posterior sees of them; of shapes likewise."""

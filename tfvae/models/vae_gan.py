@@ -6,7 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, flows, seeds
+from tfvae import checks, seeds
 from tfvae.config import register
 from tfvae.layers import Discriminator
 from tfvae.models.adversarial import Adversarial
@@ -145,13 +145,9 @@ class VAEGAN(Adversarial, VAE):
     def terms(self, inputs, seed, training=False):
         """The losses of the players and what they are made of, `[batch]`."""
         x, size = inputs, tf.shape(inputs)[0]
-        q, p_z = self.posterior(x, training=training), self.prior()
-        noise = seeds.normal(seed, [1, size, self.posterior.noise_dim])
-        with flows.one_pass():
-            z, log_q = self.posterior.from_noise(q, noise)
-            kl = log_q[0] - p_z.log_prob(z)[0]
-        if (exact := exact_kl(q, p_z)) is not None:
-            kl = tf.reduce_sum(exact, axis=-1)
+        q, p_z, z, log_q, log_p = self._draw(x, None, seed, 1, training)
+        exact = exact_kl(q, p_z)
+        kl = log_q[0] - log_p[0] if exact is None else tf.reduce_sum(exact, axis=-1)
         drawn = seeds.normal(seed + 1, [size, self.prior.noise_dim])
         z = tf.concat([z[0], self.prior.from_noise(drawn)], axis=0)
         generated = self.likelihood(z, training=training).mean()

@@ -5,7 +5,6 @@ import tensorflow as tf
 from tfvae import checks
 from tfvae.config import Configurable, register
 
-_PENALTY = {"wasserstein": 10.0}
 _SIGMOID = ("minimax", "non_saturating")
 
 
@@ -56,7 +55,7 @@ class AdversarialLoss(Configurable):
         if label_smoothing and kind not in _SIGMOID:
             checks.fail(f"0 with kind={kind!r}", **smoothing)
         if gradient_penalty is None:
-            gradient_penalty = _PENALTY.get(kind, 0.0)
+            gradient_penalty = 10.0 if kind == "wasserstein" else 0.0
         penalty = {"gradient_penalty": gradient_penalty}
         self.gradient_penalty = checks.number(minimum=0, **penalty)
 
