@@ -86,6 +86,17 @@ def test_a_model_without_latents_is_trained_reported_and_exported(tfvae_cli, tmp
     assert tfvae_cli("evaluate", out)[0] == 0
 
 
+def test_a_gan_is_trained_reported_and_exported(tfvae_cli, tmp_path):
+    out = tmp_path / "run"
+    small = ["--set", "filters=4", "--set", "batch_size=400", "--epochs", 1]
+    train = ["train", "gan_mnist", "--data", "digits", "--out", out]
+    code, shown, _ = tfvae_cli(*train, *small)
+    assert code == 0
+    assert "kept epoch 1." in shown
+    assert "log p(x)" not in shown
+    assert {"samples.png", "saved_model", "gan_mnist.tflite"} < set(os.listdir(out))
+
+
 @pytest.mark.parametrize("preset", ["pixelcnn_mnist", "row_lstm_mnist"])
 def test_pixels_are_trained_pictured_and_exported(tfvae_cli, tmp_path, preset):
     small = ["filters=4", "num_blocks=1", "first_kernel_size=3", "binarize=dynamic"]

@@ -297,6 +297,72 @@ def test_frey_face_refuses_other_pixels(tmp_path, name):
         load("frey_face", data_dir=tmp_path / "new", manual_dir=tmp_path)
 
 
+@needs("olivetti_faces")
+def test_olivetti_faces_hold_out_ten_people(prepared):
+    manual_dir = DATA / "olivetti_faces"
+    options = {"data_dir": prepared, "manual_dir": manual_dir, "batch_size": 400}
+    with np.load(manual_dir / "olivetti_faces.npz") as file:
+        images, glasses, subjects = (file[k] for k in ("images", "glasses", "subject"))
+    x, y = next(iter(load("olivetti_faces", **options, labels=True).test))
+    at = [np.flatnonzero((images == i).all((1, 2))) for i in np.rint(x[..., 0] * 255)]
+    np.testing.assert_array_equal(np.sort(np.concatenate(at)), np.arange(300, 400))
+    np.testing.assert_array_equal(glasses[np.concatenate(at)], y)
+    _, people = next(iter(load("olivetti_faces", **options, labels="subject").test))
+    np.testing.assert_array_equal(subjects[np.concatenate(at)], people)
+    with pytest.raises(ValueError, match="`labels` must be one of.*'glasses'"):
+        load("olivetti_faces", **options, labels="glases")
+
+
+def test_olivetti_faces_refuse_another_file(tmp_path):
+    import scipy.io
+
+    scipy.io.savemat(tmp_path / "olivettifaces.mat", {"faces": np.zeros((4, 400))})
+    with pytest.raises(ValueError, match=r"shape \[4096, 400\]. Received.*\[4, 400\]"):
+        load("olivetti_faces", data_dir=tmp_path / "new", manual_dir=tmp_path)
+
+
+def fake_celeb_a(builder, _):
+    """Splits of drawn examples in place of the downloaded ones."""
+    features = builder.info.features
+
+    def examples(count):
+        rng = np.random.default_rng(count)
+        for i in range(count):
+            yield (
+                i,
+                {
+                    "image": rng.integers(0, 256, features["image"].shape, "uint8"),
+                    "landmarks": dict.fromkeys(features["landmarks"], 0),
+                    "attributes": {k: i % 2 == 0 for k in features["attributes"]}
+                    | {"Eyeglasses": i % 3 == 0},
+                    "identity": dict.fromkeys(features["identity"], 0),
+                },
+            )
+
+    counts = {"train": 9, "validation": 4, "test": 6}
+    return {name: examples(count) for name, count in counts.items()}
+
+
+def test_celeb_a_gives_its_attributes(tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    kind = type(tfds.builder("celeb_a"))
+    monkeypatch.setattr(kind, "_split_generators", fake_celeb_a)
+    monkeypatch.setattr(builders, "_check_originals", lambda *_: None)
+    options = {"data_dir": tmp_path, "image_size": (64, 64)}
+    x, y = next(iter(load("celeb_a", **options, labels=True).test))
+    assert (x.shape, y.shape, y.dtype) == ((6, 64, 64, 3), (6, 40), tf.int64)
+    names = sorted(tfds.builder("celeb_a").info.features["attributes"])
+    _, glasses = next(iter(load("celeb_a", **options, labels="Eyeglasses").test))
+    np.testing.assert_array_equal(y[:, names.index("Eyeglasses")], glasses)
+    assert (int(np.sum(glasses)), np.sum(y, axis=0)[:2].tolist()) == (2, [3, 3])
+
+
+def test_a_label_has_a_name_in_data_sets_of_tfds_alone(grey):
+    with pytest.raises(ValueError, match="`labels` must be True or False but for TFDS"):
+        load(grey, labels="subject")
+
+
 @pytest.mark.slow
 @needs("mnist")
 def test_mnist_comes_through_tfds_from_its_originals(prepared):

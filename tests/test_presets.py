@@ -12,6 +12,7 @@ from tfvae import presets
 SHAPES = {  # the others are 28 x 28
     "digits": (8, 8, 1),
     "frey_face": (28, 20, 1),
+    "olivetti_faces": (64, 64, 1),
     "sprites": (64, 64, 1),
     "nonlinear_ica": (5,),
 }
@@ -27,6 +28,13 @@ def test_preset_builds_a_compiled_model_of_its_data(name):
         assert np.isfinite(model.log_prob(np.zeros([2, *shape]))).all()
         return
     assert model.latent_dim == config["model"]["latent_dim"]
+    if model.monitor is None:
+        optimizers = [getattr(model, f"{p}_optimizer") for p in model.players]
+        assert len(set(map(id, optimizers))) == len(model.players)
+        assert {float(o.learning_rate) for o in optimizers} == {np.float32(2e-4)}
+        assert {o.beta_1 for o in optimizers} == {0.5}
+        assert model.sample(2).shape == (2, *shape)
+        return
     np.testing.assert_allclose(
         model.optimizer.learning_rate, config["training"]["learning_rate"]
     )

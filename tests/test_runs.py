@@ -259,3 +259,23 @@ def test_a_model_of_labels_is_trained_evaluated_and_pictured(tmp_path):
     with pytest.raises(ValueError, match="`run` must be of a model without u"):
         reports.sample(run, 4, 0, tmp_path / "samples.png")
     assert not (tmp_path / "samples.png").exists()
+
+
+@pytest.mark.parametrize("name", ["gan_mnist", "vaegan_fashion_mnist"])
+def test_an_adversarial_model_keeps_its_last_epoch(tmp_path, name):
+    settings = ["filters=4", "latent_dim=2", "batch_size=400", "epochs=2"]
+    config = presets.configure(name, settings, "digits")
+    one = trained(tmp_path / "one", config, 1)
+    two = runs.resume(one.run.path, 2)
+    two.fit()
+    assert (one.best_epoch, two.best_epoch) == (1, 2)
+    whole = trained(tmp_path / "whole", config, 2)
+    assert_same_weights(whole.run.model_file, two.run.model_file)
+    for a, b in zip(whole.model.state(), two.model.state(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    figures = reports.evaluate(two.run, 2)
+    assert figures["sample_sharpness"] > 0
+    labels = [label for label, *_ in reports.rows(figures)]
+    assert "loss of the discriminator, test" in labels
+    names = {path.name for path in reports.draw(two.run)}
+    assert {"samples.png", "traversals.png"} <= names

@@ -3,7 +3,7 @@
 import keras
 
 from tfvae import checks, layers, likelihoods, networks, objectives, posteriors, priors
-from tfvae.models import IVAE, IWAE, VAE
+from tfvae.models import GAN, IVAE, IWAE, VAE, VAEGAN
 
 
 def warmed(model, *networks, warm_up, **options):
@@ -71,3 +71,18 @@ def ivae(event_shape, *, latent_dim, num_classes, hidden_units, activation, cont
         ),
         objective=objectives.ELBO(contrast=contrast),
     )
+
+
+def dcgan(event_shape, *, filters, **options):
+    """A GAN of DCGAN's networks."""
+    generator = networks.dcgan_generator(event_shape, filters)
+    discriminator = networks.dcgan_discriminator(event_shape, filters)
+    return GAN(generator, discriminator, **options)
+
+
+def vae_gan(event_shape, *, filters, **options):
+    """A VAE-GAN of DCGAN's networks, the encoder as the discriminator."""
+    encoder = networks.dcgan_discriminator(event_shape, filters)
+    decoder = networks.dcgan_generator(event_shape, filters, None)
+    discriminator = networks.dcgan_discriminator(event_shape, filters)
+    return VAEGAN(encoder, decoder, discriminator, **options)

@@ -234,11 +234,11 @@ def _fit(training):
         print(f"Go on with: tfvae train --resume --out {training.run.path}")
         raise
     best = training.history[training.best_epoch - 1]
-    print(
-        f"Trained {len(training.history)} of {training.epochs} epochs; "
-        f"best {training.monitor} {best[training.monitor]:.2f} nats in epoch "
-        f"{best['epoch']}."
-    )
+    kept = f"kept epoch {best['epoch']}"
+    if training.monitor:
+        bound = best[training.monitor]
+        kept = f"best {training.monitor} {bound:.2f} nats in epoch {best['epoch']}"
+    print(f"Trained {len(training.history)} of {training.epochs} epochs; {kept}.")
 
 
 def _report(run, num_samples):
@@ -248,12 +248,13 @@ def _report(run, num_samples):
     for row in reports.rows(figures):
         table.add_row(*row)
     console.print(table, highlight=False)
+    where = f"On {figures['test_examples']} test examples in {figures['seconds']:.0f} s"
+    if "test_log_marginal" not in figures:
+        print(f"{where}.")
+        return
     samples = figures.get("importance_samples")
     how = f"from {samples} importance samples each" if samples else "exact for each"
-    print(
-        f"On {figures['test_examples']} test examples in {figures['seconds']:.0f} s; "
-        f"log p(x) ± its standard error, {how}."
-    )
+    print(f"{where}; log p(x) ± its standard error, {how}.")
 
 
 def _export(run, saved_model=None, tflite=None):

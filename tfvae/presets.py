@@ -7,6 +7,7 @@ import keras
 
 from tfvae import checks, data
 from tfvae.data import arrays, builders
+from tfvae.models.adversarial import Adversarial
 from tfvae.recipes import PRESETS
 
 DEFAULT = "vae_digits"
@@ -96,7 +97,10 @@ def build(config, event_shape, steps_per_epoch):
     model = get(config["preset"]).build(tuple(event_shape), **settings)
     rate = learning_rate(training, steps_per_epoch)
     weight_decay = checks.number(minimum=0, weight_decay=training["weight_decay"])
-    model.compile(keras.optimizers.AdamW(rate, weight_decay=weight_decay))
+    beta_1 = checks.number(minimum=0, maximum=1, beta_1=training.get("beta_1", 0.9))
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, beta_1=beta_1)
+    num_players = len(model.players) if isinstance(model, Adversarial) else 1
+    model.compile(*[optimizer] * num_players)
     return model
 
 

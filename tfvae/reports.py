@@ -8,7 +8,8 @@ import numpy as np
 from tfvae import checks, likelihoods, metrics, plots, presets
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
-from tfvae.models import VAE
+from tfvae.models import GAN, VAE
+from tfvae.models.adversarial import Adversarial
 from tfvae.runs import whole
 
 # Of a report: what is shown, the figure's name, its unit.
@@ -18,6 +19,11 @@ FIGURES = [
     ("KL, test", "test_kl", "nats"),
     ("-log p(x) per pixel", "bits_per_dim", "bits"),
     ("information on x", "mutual_information", "nats"),
+    ("loss of the generator, test", "test_generator_loss", "nats"),
+    ("loss of the encoder, test", "test_encoder_loss", "nats"),
+    ("loss of the decoder, test", "test_decoder_loss", "nats"),
+    ("loss of the discriminator, test", "test_discriminator_loss", "nats"),
+    ("sharpness of samples", "sample_sharpness", "of the data's"),
 ]
 # Likelihoods of what has levels.
 DISCRETE = (likelihoods.Bernoulli, likelihoods.Categorical)
@@ -34,22 +40,40 @@ def evaluate(run, num_samples=1000):
     terms = model.evaluate(x, batch_size=500, return_dict=True, verbose=0)
     figures = {f"test_{name}": value for name, value in terms.items()}
     if isinstance(model, VAE):
+        figures |= _of_latents(model, x)
+    if isinstance(model, Adversarial):  # whose density was not trained
+        figures |= _of_samples(model, x)
+    else:
+        figures |= _of_density(model, x, num_samples)
+    figures["test_examples"] = len(x[0] if isinstance(x, tuple) else x)
+    figures["seconds"] = round(time.monotonic() - begin, 1)
+    run.write("metrics.json", json.dumps(figures, indent=2))
+    return figures
+
+
+def _of_density(model, x, num_samples):
+    figures = {}
+    if isinstance(model, VAE):
         log_p = metrics.log_marginal(model, x, num_samples)
         figures["importance_samples"] = num_samples
-        figures |= _of_latents(model, x)
     else:
         log_p = np.asarray(model.log_prob(x))
-    figures |= {
-        "test_log_marginal": float(log_p.mean()),
-        "test_log_marginal_standard_error": float(log_p.std() / len(log_p) ** 0.5),
-        "test_examples": len(log_p),
-        "seconds": round(time.monotonic() - begin, 1),
-    }
+    error = log_p.std() / len(log_p) ** 0.5
+    figures["test_log_marginal"] = float(log_p.mean())
+    figures["test_log_marginal_standard_error"] = float(error)
     if isinstance(model.likelihood, DISCRETE):  # a density has no bits
         bits = metrics.bits_per_dim(log_p.mean(), model.event_shape)
         figures["bits_per_dim"] = float(bits)
-    run.write("metrics.json", json.dumps(figures, indent=2))
     return figures
+
+
+def _of_samples(model, x):
+    if len(model.event_shape) != 3 or min(model.event_shape[:2]) < 3:
+        return {}
+    x = _rows(x, 1000)
+    samples = np.asarray(model.sample(len(x), seed=0))
+    sharpness = [metrics.sharpness(images) for images in (samples, x)]
+    return {"sample_sharpness": sharpness[0] / sharpness[1]}
 
 
 def _of_latents(model, x):
@@ -66,8 +90,9 @@ def _of_latents(model, x):
 
 def rows(figures):
     """What to show of a report: name, value and unit, as strings."""
-    error = figures["test_log_marginal_standard_error"]
-    yield "log p(x), test", f"{figures['test_log_marginal']:.2f} ± {error:.2f}", "nats"
+    if "test_log_marginal" in figures:
+        log_p, error = figures["test_log_marginal"], "test_log_marginal_standard_error"
+        yield "log p(x), test", f"{log_p:.2f} ± {figures[error]:.2f}", "nats"
     for label, key, unit in FIGURES:
         if key in figures:
             yield label, f"{figures[key]:.{4 if unit == 'bits' else 2}f}", unit
@@ -87,6 +112,8 @@ def draw(run):
     if isinstance(model, VAE):
         figures |= _latent_figures(model, data if model.condition else x, labels)
         figures |= _image_figures(model, x) if drawable else {}
+    elif isinstance(model, GAN):
+        figures |= {"traversals": plots.traversals(model)} if drawable else {}
     elif drawable:
         upper = np.arange(model.event_shape[0])[:, None, None] < len(x[0]) // 2
         figures["completions"] = plots.completions(model, x[:10], upper)

@@ -72,11 +72,10 @@ class Training(keras.callbacks.Callback):
         # Anew, for the number of epochs and so the schedules may be others now.
         self.set_model(presets.build(config, shape, steps))
         if model is not None:
-            for variable, value in zip(
-                self._variables(), _variables(model), strict=True
-            ):
+            pairs = zip(self.model.state(), model.state(), strict=True)
+            for variable, value in pairs:
                 variable.assign(value)
-        self.monitor = f"val_{self.model.term_names[0]}"
+        self.monitor = _monitor(self.model)
         # In a warm-up the bound says little of what comes after it.
         self.warm = math.ceil(config["model"].get("warm_up", 0) * self.epochs)
         for _ in range(2 * len(self.history)):  # Keras starts it twice an epoch, and
@@ -88,9 +87,10 @@ class Training(keras.callbacks.Callback):
     def best_epoch(self):
         """Number of the epoch with the best `monitor`; 0 where none is finite.
 
-        Epochs after the warm-up count, or before its end the last one.
+        Epochs after the warm-up count, or before its end the last one. Without a
+        monitor the last epoch is the best.
         """
-        bounds = np.array([-np.inf, *(row[self.monitor] for row in self.history)])
+        bounds = np.array([-np.inf, *map(self._bound, self.history)])
         bounds[~np.isfinite(bounds)] = -np.inf
         late = bounds[self.warm + 1 :]
         if np.isfinite(late).any():
@@ -103,6 +103,11 @@ class Training(keras.callbacks.Callback):
         count = len(self.history)
         since = count - max(self.best_epoch, self.warm)
         return count >= self.epochs or since >= self.patience
+
+    def _bound(self, row):
+        if self.monitor:
+            return row[self.monitor]
+        return row["epoch"] if np.isfinite(list(row.values())).all() else np.nan
 
     def fit(self, callbacks=()):
         """Trains until done, and saves however it ends.
@@ -127,13 +132,14 @@ class Training(keras.callbacks.Callback):
                 self.save()
         if not self.best_epoch:
             raise FloatingPointError(
-                f"No {self.monitor} was finite. Start again with a lower learning_rate."
+                f"No {self.monitor or 'loss'} was finite. Start again with a lower "
+                "learning_rate."
             )
 
     def on_epoch_end(self, epoch, logs=None):
         """Records the epoch, and decides what to keep and whether to go on."""
         self.history.append({"epoch": epoch + 1, **logs})
-        self._state = [variable.numpy() for variable in self._variables()]
+        self._state = [variable.numpy() for variable in self.model.state()]
         if self.best_epoch == len(self.history):
             self._best = self.model.get_weights()
         self.model.stop_training = self.is_done
@@ -150,7 +156,7 @@ class Training(keras.callbacks.Callback):
         if self._best is not None:
             self.model.set_weights(self._best)
             whole(self.run.model_file, self.model.save)
-        for variable, value in zip(self._variables(), self._state, strict=True):
+        for variable, value in zip(self.model.state(), self._state, strict=True):
             variable.assign(value)
         self.run.write("history.csv", _table(self.history))
         name = f"checkpoint-{len(self.history):06}.keras"
@@ -159,9 +165,6 @@ class Training(keras.callbacks.Callback):
             file.unlink()
         self._state = self._best = None
         self._saved = time.monotonic()
-
-    def _variables(self):
-        return _variables(self.model)
 
 
 def start(path, config, force=False):
@@ -198,8 +201,7 @@ def resume(path, epochs=None):
         config["training"]["epochs"] = epochs
     if run.checkpoints:
         model, epoch = _last_model(run.checkpoints)
-        monitor = f"val_{model.term_names[0]}"
-        history = _read_history(run.path / "history.csv", epoch, monitor)
+        history = _read_history(run.path / "history.csv", epoch, _monitor(model))
         if epochs is not None and epochs < epoch:
             checks.fail(f"at least the {epoch} trained already", epochs=epochs)
     else:
@@ -209,8 +211,8 @@ def resume(path, epochs=None):
     return training
 
 
-def _variables(model):
-    return [*model.variables, *model.optimizer.variables]
+def _monitor(model):
+    return model.monitor and f"val_{model.monitor}"
 
 
 def _last_model(checkpoints):
@@ -236,7 +238,7 @@ def _read_history(path, epochs, monitor):
     try:
         with open(path, newline="") as file:
             rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
-        numbers = [row["epoch"] for row in rows if monitor in row]
+        numbers = [row["epoch"] for row in rows if (monitor or "epoch") in row]
     except (OSError, ValueError, TypeError, KeyError, csv.Error):
         numbers = []
     if numbers[:epochs] != list(range(1, epochs + 1)):

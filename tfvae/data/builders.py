@@ -27,7 +27,8 @@ def from_builder(name, *, labels, fractions, image_size, data_dir, manual_dir):
     Args:
         name: Registered name, with config and version where wanted.
         labels: Whether to give the second of `supervised_keys`, or "label", or where
-            there is none all of "label_shape", "label_scale" and so on in one.
+            there is none all of "label_shape", "label_scale" and so on, or all of
+            "attributes" in one; or the name of a label.
         fractions: `Fractions` for the splits that the builder lacks.
         image_size: `(height, width)` to stretch to, or `None` to keep the size.
         data_dir: Folder of prepared data sets, or `None` for the one of TFDS.
@@ -37,7 +38,7 @@ def from_builder(name, *, labels, fractions, image_size, data_dir, manual_dir):
 
     _check_name(name)
     builder = tfds.builder(name, data_dir=data_dir)
-    keys = [_image_key(builder), *(_label_keys(builder) if labels else [])]
+    keys = [_image_key(builder), *(_label_keys(builder, labels) if labels else [])]
     shape = _shape(builder, keys[0], image_size)
     _prepare(builder, manual_dir and Path(manual_dir).expanduser())
     streams = {
@@ -55,7 +56,8 @@ def is_registered(name):
 def _names():
     import tensorflow_datasets as tfds
 
-    import tfvae.datasets.frey_face  # noqa: F401  registers the builder
+    import tfvae.datasets.frey_face
+    import tfvae.datasets.olivetti_faces  # noqa: F401  registers the builders
 
     return tfds.list_builders(with_community_datasets=False)
 
@@ -88,11 +90,19 @@ def _image_key(builder):
     return "image" if "image" in keys else keys[0]
 
 
-def _label_keys(builder):
+def _label_keys(builder, labels):
+    """Names of the labels asked for, of attributes as "attributes/name"."""
     features = builder.info.features
+    scalars = [key for key in features if features[key].shape == ()]
+    if "attributes" in features:
+        scalars += [f"attributes/{key}" for key in features["attributes"]]
+    if isinstance(labels, str):
+        names = {key.rpartition("/")[2]: key for key in scalars}
+        return [names[checks.one_of(names, labels=labels)]]
     key = (builder.info.supervised_keys or (None, "label"))[1]
-    keys = [key] if key in features else [k for k in features if k[:6] == "label_"]
-    if not keys or any(features[k].shape != () for k in keys):
+    many = [k for k in scalars if k.startswith(("label_", "attributes/"))]
+    keys = [key] if key in scalars else many
+    if not keys or (key in features and key not in scalars):
         checks.fail(f"False for {builder.name}, which has no scalar label", labels=True)
     return keys
 
@@ -207,17 +217,34 @@ def _stream(builder, instruction, keys, shape):
         split=instruction,
         shuffle_files=False,
         read_config=tfds.ReadConfig(try_autocache=False),
-        decoders=tfds.decode.PartialDecoding(dict.fromkeys(keys, True)),
+        decoders=tfds.decode.PartialDecoding(_nested(keys)),
     )
     resize = builder.info.features[keys[0]].shape != shape
 
     def pick(example):
-        image, *label = (example[key] for key in keys)
+        image, *label = (_at(example, key) for key in keys)
         if len(label) > 1:
             label = [tf.stack(label, axis=-1)]
         return (_stretched(image, shape) if resize else image, *label)
 
     return data.map(pick, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _nested(keys):
+    """A dict of True for each key, of those with a slash a dict in a dict."""
+    nested = {}
+    for key in keys:
+        *outer, name = key.split("/")
+        inner = nested.setdefault(outer[0], {}) if outer else nested
+        inner[name] = True
+    return nested
+
+
+def _at(example, key):
+    """What is at a key; what is true or false as 1 or 0."""
+    for name in key.split("/"):
+        example = example[name]
+    return tf.cast(example, tf.int64) if example.dtype == tf.bool else example
 
 
 def _stretched(image, shape):

@@ -60,9 +60,10 @@ def load(
     bit; as everywhere in tf.data, train also depends on `tf.random.set_seed`.
 
     Args:
-        source: Name of a TFDS builder with images ("mnist", "frey_face" of this
-            package, ...); "digits", those of scikit-learn, `[8, 8, 1]`; "sprites",
-            60,000 of `tfvae.data.sprites`, `[64, 64, 1]`; "nonlinear_ica", all rows of
+        source: Name of a TFDS builder with images ("mnist", or of this package
+            "frey_face" and "olivetti_faces", ...); "digits", those of scikit-learn,
+            `[8, 8, 1]`; "sprites", 60,000 of `tfvae.data.sprites`, `[64, 64, 1]`;
+            "nonlinear_ica", all rows of
             `tfvae.data.nonlinear_ica(segment_length=1440)`, `[5]`, whitened by
             scikit-learn's `PCA(whiten=True)`; path of an `.npz` file, or a dict, with
             train, valid, test (or x_train, y_train, ...) or one array; path of a folder
@@ -73,7 +74,10 @@ def load(
             with probability `x`; "dynamic", in train a new draw each epoch.
         dequantize: Whether to add uniform noise `u` in [0, 1) to integers:
             `(255 x + u) / 256`, for the digits `(16 x + u) / 17`.
-        labels: Whether to give labels too. Those of "frey_face" are frame numbers,
+        labels: Whether to give labels too, or of a TFDS builder the name of one, as
+            "Eyeglasses" of "celeb_a", where True gives all its attributes in the order
+            of their names, and "subject" of "olivetti_faces", where True tells who
+            wears glasses. Those of "frey_face" are frame numbers,
             of "sprites" and "dsprites" the indices of shape, scale, orientation,
             position x and position y, of "nonlinear_ica" the segment.
         validation_fraction: Share of the training examples that become valid where the
@@ -129,10 +133,13 @@ def load(
 
 def _raw(source, places, *, binarize, **options):
     """Returns the `Source` of whatever `source` names or holds."""
-    if isinstance(source, str) and not _is_path(source):
-        if source in arrays.EMBEDDED:
-            return _embedded(source, places, binarize, options)
+    named = isinstance(source, str) and not _is_path(source)
+    if named and source not in arrays.EMBEDDED:
         return builders.from_builder(source, **places, **options)
+    if isinstance(options["labels"], str):
+        checks.fail("True or False but for TFDS builders", labels=options["labels"])
+    if named:
+        return _embedded(source, places, binarize, options)
     if isinstance(source, (str, os.PathLike)):
         return _from_path(Path(source).expanduser(), places, binarize, options)
     _refuse(places, "arrays")

@@ -19,6 +19,8 @@ class Adversarial:
     which one loss or gradient is not finite changes nothing.
     """
 
+    # No loss of a game says how good it was.
+    monitor = None
     # Names, the first of one that always moves.
     players = ()
     # Keras layers of each player.

@@ -41,6 +41,11 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         """Names of what `terms` gives beside the objective, in the order of reports."""
 
     @property
+    def monitor(self):
+        """Name of the term that says how good an epoch was, or None: more is better."""
+        return self.term_names[0]
+
+    @property
     def report_names(self):
         """Names of what `fit` and `evaluate` report."""
         return ("loss", *self.term_names)

@@ -18,9 +18,9 @@ from tfvae.objectives import AdversarialLoss, exact_kl
 class VAEGAN(Adversarial, VAE):
     """VAE-GAN: a VAE that measures likeness by the features f of a discriminator.
 
-    `reconstruction = -|f(x) - f(x~)|**2 / 2` with `x~` decoded from z of q(z | x), the
-    log-density of a Gaussian of scale 1 but for a constant. Three players move in each
-    step, from the same state:
+    `reconstruction = -|f(x) - f(x~)|**2 / (2 s**2)` with `x~` decoded from z of
+    q(z | x), the log-density of a Gaussian of scale s but for a constant. Three players
+    move in each step, from the same state:
 
     - the encoder down `kl - reconstruction`,
     - the decoder down `-gamma * reconstruction + adversarial loss of x~ and x'`,
@@ -37,6 +37,7 @@ class VAEGAN(Adversarial, VAE):
             or a network, taken as one.
         prior: As in `VAE`.
         latent_dim: As in `VAE`.
+        feature_scale: The scale s of the features: the smaller, the more z tells.
         gamma: Weight of the reconstruction for the decoder.
         adversarial_loss: An `objectives.AdversarialLoss`, or its kind.
         margin: How far the discriminator's mean losses of data and of generated x may
@@ -77,6 +78,7 @@ class VAEGAN(Adversarial, VAE):
         *,
         prior=None,
         latent_dim=None,
+        feature_scale=1.0,
         gamma=1.0,
         adversarial_loss="non_saturating",
         margin=0.35,
@@ -94,6 +96,7 @@ class VAEGAN(Adversarial, VAE):
         parts = {"posterior": self.posterior, "likelihood": self.likelihood}
         checks.apart(**parts, discriminator=discriminator)
         self.discriminator = discriminator
+        self.feature_scale = checks.number(minimum=1e-6, feature_scale=feature_scale)
         self.gamma = checks.number(minimum=0, gamma=gamma)
         self.adversarial_loss = AdversarialLoss.of(adversarial_loss)
         self.margin = margin
@@ -154,7 +157,8 @@ class VAEGAN(Adversarial, VAE):
         (real, copied, dreamt), features = self._judged(x, generated, training)
         loss, square = self.adversarial_loss, (features[0] - features[1]) ** 2
         axes = list(range(1, square.shape.rank))
-        reconstruction = -tf.reduce_sum(square, axis=axes) / 2
+        square = tf.reduce_sum(square, axis=axes)
+        reconstruction = -square / (2 * self.feature_scale**2)
         fooled = (loss.generator(copied) + loss.generator(dreamt)) / 2
         against = [loss.discriminator(real, logits) for logits in (copied, dreamt)]
         share = seeds.uniform(seed + 2, [size, 1])[:, 0]

@@ -1,10 +1,11 @@
 """Builder of the Frey Face set from the user's copy of the original file."""
 
 import hashlib
-import os
 
 import numpy as np
 import tensorflow_datasets as tfds
+
+from tfvae.datasets import matlab
 
 _FILE = "frey_rawface.mat"
 _SHAPE = (1965, 28, 20)
@@ -64,9 +65,7 @@ def read_frames(path):
         FileNotFoundError: Where there is no such file.
         ValueError: Where it cannot be read, or its pixels have another sha256.
     """
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"`manual_dir` must hold {_FILE}. Missing: {path}.")
-    frames = np.ascontiguousarray(_columns(path).T)
+    frames = np.ascontiguousarray(matlab.read(path, "ff").T)
     digest = hashlib.sha256(frames.tobytes()).hexdigest()
     if digest != _SHA256:
         raise ValueError(
@@ -74,14 +73,3 @@ def read_frames(path):
             f"shape {list(frames.T.shape)} and dtype {frames.dtype}, sha256 {digest}."
         )
     return frames.reshape(_SHAPE)
-
-
-def _columns(path):
-    import scipy.io
-
-    try:
-        return scipy.io.loadmat(os.fspath(path))["ff"]
-    except (ValueError, TypeError, NotImplementedError, KeyError, OSError) as error:
-        raise ValueError(
-            f"{path} must be a MATLAB file with an array `ff`. Received: {error}."
-        ) from error

@@ -1,0 +1,43 @@
+"""Presets of models that train against a discriminator."""
+
+from tfvae import assembly
+from tfvae.recipes.preset import Preset
+
+_TRAINING = {
+    "epochs": 20,
+    "batch_size": 128,
+    "learning_rate": 2e-4,
+    "decay": 1.0,
+    "weight_decay": 0.0,
+    "beta_1": 0.5,
+    "patience": 10,  # only an epoch whose losses are not finite is none the better
+    "seed": 0,
+}
+
+PRESETS = {
+    "gan_mnist": Preset(
+        "GAN of DCGAN's networks: sharp digits, no encoder",
+        data={"source": "mnist", "binarize": None},
+        build=assembly.dcgan,
+        model={
+            "latent_dim": 64,
+            "filters": 32,
+            "adversarial_loss": "non_saturating",
+        },
+        training=_TRAINING,
+    ),
+    "vaegan_fashion_mnist": Preset(
+        "VAE-GAN: likeness measured by a discriminator's features",
+        data={"source": "fashion_mnist", "binarize": None},
+        build=assembly.vae_gan,
+        model={"latent_dim": 64, "filters": 32, "feature_scale": 0.5, "gamma": 0.02},
+        training=_TRAINING,
+    ),
+    "vaegan_faces": Preset(
+        "VAE-GAN on the 64 x 64 faces of 30 people, tested on ten others",
+        data={"source": "olivetti_faces", "binarize": None},
+        build=assembly.vae_gan,
+        model={"latent_dim": 64, "filters": 32, "feature_scale": 0.5, "gamma": 0.02},
+        training=_TRAINING | {"epochs": 600, "batch_size": 50},
+    ),
+}
