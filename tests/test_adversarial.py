@@ -306,6 +306,26 @@ def test_labels_steer_both_sides():
     assert model.predict((np.zeros([2, 3]), [0, 3])).shape == (2, *SHAPE)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_optimizers_that_average_give_their_averages_in_the_end(jit_compile):
+    keras.utils.set_random_seed(0)
+    model, x = gan(), images(8)
+    adam = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)
+    model.compile(adam, keras.optimizers.Adam(0.1), jit_compile=jit_compile)
+    weights, average = model.generator.trainable_variables, None
+
+    class Average(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            nonlocal average
+            now = [w.numpy() for w in weights]
+            average = average or now
+            average = [(a + w) / 2 for a, w in zip(average, now, strict=True)]
+
+    model.fit(x, batch_size=4, epochs=2, verbose=0, callbacks=[Average()])
+    for w, a in zip(weights, average, strict=True):
+        np.testing.assert_allclose(w.numpy(), a, atol=1e-5)
+
+
 def test_attributes_are_differences_of_means():
     model, x = vae_gan(), images(6)
     y = np.array([1, 0, 0, 1, 1, 0])

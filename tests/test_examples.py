@@ -126,7 +126,23 @@ def test_adversarial_models_side_by_side(tmp_path):
     out = run("benchmarks/adversarial.py", *small, folder=tmp_path)
     assert "of test images right" in out
     assert len((tmp_path / "adversarial.csv").read_text().splitlines()) == 1 + 4
-    assert (tmp_path / "digits_vae_gan.png").exists()
+    assert (tmp_path / "digits_vae_gan_copies.png").exists()
+
+
+def test_a_gan_draws_the_digits_asked_for(tmp_path):
+    out = run("gan_by_label.py", "--epochs=2", "--out=out", folder=tmp_path)
+    assert "read as asked for: " in out
+    assert (tmp_path / "out/samples_0002.png").exists()
+    assert (tmp_path / "out/gan.tflite").exists()
+
+
+def test_glasses_on_and_off(tmp_path, shared_data):
+    small = ["--epochs=1", "--filters=2", f"--data-dir={tmp_path}"]
+    originals = f"--manual-dir={shared_data / 'olivetti_faces'}"
+    out = run("benchmarks/faces.py", *small, originals, folder=tmp_path)
+    assert "regression: 0.98 of test images right" in out
+    assert len((tmp_path / "faces.csv").read_text().splitlines()) == 1 + 2
+    assert len(list(tmp_path.glob("faces_*_attribute.png"))) == 2
 
 
 def test_made_on_binary_data(tmp_path):

@@ -89,6 +89,16 @@ def test_reconstructions_stand_below_the_originals():
     np.testing.assert_allclose(below, model.reconstruct(x)[..., 0], rtol=1e-6)
 
 
+def test_an_attribute_is_added_in_rows_below_the_originals():
+    model, x, vector = Linear(3), images(2), np.array([1.0, 0.0, -2.0])
+    figure = plots.attribute(model, x, vector, amounts=[-0.5, 0.5])
+    above, *below = cells(figure, 3, 2)
+    np.testing.assert_allclose(above, x[..., 0])
+    z = [model.encode(row) for row in below]
+    np.testing.assert_allclose(z[1] - z[0], [vector] * 2, atol=1e-4)  # float32 pixels
+    np.testing.assert_allclose(z[0] + z[1], 2 * model.encode(x), atol=1e-4)
+
+
 def test_completions_keep_what_is_observed_and_draw_the_rest():
     class Filler:
         def complete(self, x, observed, seed):
@@ -163,6 +173,7 @@ def test_kl_bars_are_sorted_and_named_by_their_latent():
         (lambda: plots.samples(Linear(2), 0), "`num_samples` must be"),
         (lambda: plots.interpolations(Linear(2), images(2), images(3)), r"len\(x_end"),
         (lambda: plots.traversals(Linear(2), np.zeros([3, 2])), r"Take z\[:1\]"),
+        (lambda: plots.attribute(Linear(2), images(2), [1.0]), r"of shape \[2\]"),
         (lambda: plots.traversals(Linear(2), dimensions=[2]), "below latent_dim=2"),
         (lambda: plots.manifold(Linear(3)), "latent_dim` must be 2.*traversals"),
         (lambda: plots.latent_scatter(Linear(1), images(2)), "must be at least 2"),

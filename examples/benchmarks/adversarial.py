@@ -1,10 +1,11 @@
 """VAE, VAE-GAN and GAN of the same decoder: how near are their samples to data?
 
-DCGAN's networks of 64 channels, 64 latents. A small classifier, trained on the same
-training images, gives the features (its last hidden layer) and classes. 10,000 samples
-against the 10,000 test images: Frechet distance, precision and recall, classes covered;
-and the sharpness of reconstructions, as a share of that of the data. The floor is
-10,000 training images in place of samples. Appends a row a run to --out.
+DCGAN's networks, 64 latents. A small classifier, trained on the same training images,
+gives the features (its last hidden layer) and classes. 10,000 samples against the
+10,000 test images: Frechet distance, precision and recall, classes covered; and the
+sharpness of reconstructions, as a share of that of the data; and how many batches were
+skipped as they gave no finite gradients. The floor is 10,000 training images in place
+of samples. Appends a row a run to --out.
 """
 
 import argparse
@@ -23,8 +24,10 @@ parser.add_argument("--models", nargs="+", default=["real", "vae", "vae_gan", "g
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--epochs", type=int, default=15)
 parser.add_argument("--limit", type=int, default=60_000, help="training images")
-parser.add_argument("--gamma", type=float, default=1.0, help="of the VAE-GAN")
-parser.add_argument("--filters", type=int, default=64)
+parser.add_argument("--loss", default="non_saturating", help="of the discriminator")
+parser.add_argument("--feature-scale", type=float, default=0.5)
+parser.add_argument("--gamma", type=float, default=0.02, help="of the VAE-GAN")
+parser.add_argument("--filters", type=int, default=32)
 parser.add_argument("--data-dir")
 parser.add_argument("--manual-dir", help="folder of the data set's original files")
 parser.add_argument("--out", type=pathlib.Path, default="adversarial.csv")
@@ -69,7 +72,9 @@ def vae_gan(shape):
         decoder,
         discriminator(shape),
         latent_dim=LATENTS,
+        feature_scale=options.feature_scale,
         gamma=options.gamma,
+        adversarial_loss=options.loss,
     )
     return model, [f"{player}_optimizer" for player in model.players]
 
@@ -77,7 +82,12 @@ def vae_gan(shape):
 def gan(shape):
     """The decoder as generator."""
     generator = tfvae.networks.dcgan_generator(shape, options.filters)
-    model = tfvae.GAN(generator, discriminator(shape), latent_dim=LATENTS)
+    model = tfvae.GAN(
+        generator,
+        discriminator(shape),
+        latent_dim=LATENTS,
+        adversarial_loss=options.loss,
+    )
     return model, [f"{player}_optimizer" for player in model.players]
 
 
@@ -117,6 +127,19 @@ def figures(samples, test, features, whole):
     }
 
 
+def pictured(name, model, test):
+    """Draws samples and, where there are some, reconstructions, and how sharp."""
+    figure = tfvae.plots.samples(model, 64, seed=options.seed)
+    figure.savefig(options.pictures / f"{name}.png")
+    if isinstance(model, tfvae.GAN):
+        return {}
+    figure = tfvae.plots.reconstructions(model, test[:16])
+    figure.savefig(options.pictures / f"{name}_copies.png")
+    copies = np.asarray(model.reconstruct(test))
+    sharpness = [tfvae.metrics.sharpness(images) for images in (copies, test)]
+    return {"sharpness": sharpness[0] / sharpness[1]}
+
+
 def main():
     """Trains the classifier, then trains and measures each model."""
     folders = {"data_dir": options.data_dir, "manual_dir": options.manual_dir}
@@ -127,28 +150,24 @@ def main():
     print(f"classifier: {accuracy:.4f} of test images right", flush=True)
     for name in options.models:
         row = {"data": options.data, "model": name, "seed": options.seed}
-        row["epochs"] = options.epochs
         if name == "real":
             row |= figures(x[: len(test)], test, features, whole)
         else:
+            row |= {"loss": options.loss} if name != "vae" else {}
+            row |= {"filters": options.filters, "epochs": options.epochs}
             model, seconds = trained(name, x)
+            row |= {"skipped": int(model.skipped.result()), "seconds": round(seconds)}
             samples = np.asarray(model.sample(len(test), seed=options.seed))
             row |= figures(samples, test, features, whole)
-            if name != "gan":
-                copies = np.asarray(model.reconstruct(test[:1000]))
-                sharp = [tfvae.metrics.sharpness(x) for x in (copies, test[:1000])]
-                row["sharpness"] = sharp[0] / sharp[1]
-            row["seconds"] = round(seconds)
-            figure = tfvae.plots.image_grid(samples[:64], columns=16)
-            figure.savefig(options.pictures / f"{options.data}_{name}.png")
+            row |= pictured(f"{options.data}_{name}", model, test)
         write(row)
         print(row, flush=True)
 
 
 def write(row):
     """Appends a row, rounded, with a header where the file is new."""
-    names = ["data", "model", "seed", "epochs", "frechet", "precision", "recall"]
-    names += ["modes", "sharpness", "seconds"]
+    names = ["data", "model", "loss", "filters", "seed", "epochs", "frechet"]
+    names += ["precision", "recall", "modes", "sharpness", "skipped", "seconds"]
     new = not options.out.exists()
     with options.out.open("a", newline="") as file:
         writer = csv.DictWriter(file, names)

@@ -96,7 +96,17 @@ class Adversarial:
             copies[player] = optimizer
         for player, optimizer in copies.items():
             setattr(self, f"{player}_optimizer", optimizer)
-        super().compile(copies[self.players[0]], **kwargs)
+        first = copies[self.players[0]]
+        # Which Keras would call with the variables of all.
+        first.finalize_variable_values = self._take_averages
+        super().compile(first, **kwargs)
+
+    def _take_averages(self, _):
+        """Has each optimizer with `use_ema` put its averages in place of weights."""
+        for player in self.players:
+            optimizer = self._optimizer(player)
+            take = functools.partial(type(optimizer).finalize_variable_values, optimizer)
+            take(self._variables(player))
 
     def _attempt(self, inputs):
         finite = True

@@ -2,6 +2,7 @@
 
 import abc
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
@@ -68,6 +69,31 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
     def reconstruct(self, x, u=None):
         """`decode(encode(x))`, `[batch, *event_shape]`. Arguments as in `encode`."""
         return self.run("serving_default", **self.check_data(x, u))["x"]
+
+    def attribute_vector(self, x, y, u=None):
+        """Where an attribute lies in latent space: to add it, `decode(z + vector)`.
+
+        Args:
+            x: As in `encode`.
+            y: Whether an example has the attribute: booleans, or 0 and 1, `[batch]`.
+            u: As in `encode`.
+
+        Returns:
+            An array `[latent]`: the mean z of those with it, less that of the others.
+
+        Raises:
+            TypeError: Where x holds no real numbers or y no labels.
+            ValueError: Where they do not fit, or all have it or none.
+
+        References:
+            Larsen et al., Autoencoding beyond pixels using a learned similarity metric,
+            2016, https://arxiv.org/abs/1512.09300
+        """
+        z = np.asarray(self.encode(x, u))
+        y = checks.labels(2, len(z), y=np.asarray(y) * 1)
+        if y.min() == y.max():
+            checks.fail("0 for some and 1 for others", y=f"{y[0]} for all")
+        return z[y == 1].mean(axis=0) - z[y == 0].mean(axis=0)
 
     def sample(self, num_samples, seed=None, u=None):
         """Means of `p(x | z)` for z of the prior, `[num_samples, *event_shape]`.

@@ -3,7 +3,6 @@
 import functools
 import math
 
-import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
@@ -191,26 +190,6 @@ class VAEGAN(Adversarial, VAE):
             "decoder": ~loses | wins,
             "discriminator": ~wins | loses,
         }
-
-    def attribute_vector(self, x, y):
-        """Where an attribute lies in latent space: to add it, `decode(z + vector)`.
-
-        Args:
-            x: Data `[rows, *event_shape]`.
-            y: Whether an example has the attribute: booleans, or 0 and 1, `[rows]`.
-
-        Returns:
-            An array `[latent]`: the mean z of those with it, less that of the others.
-
-        Raises:
-            TypeError: Where x holds no real numbers or y no labels.
-            ValueError: Where they do not fit, or all have it or none.
-        """
-        z = np.asarray(self.encode(x))
-        y = checks.labels(2, len(z), y=np.asarray(y) * 1)
-        if y.min() == y.max():
-            checks.fail("0 for some and 1 for others", y=f"{y[0]} for all")
-        return z[y == 1].mean(axis=0) - z[y == 0].mean(axis=0)
 
     def signatures(self):
         """Those of `VAE`, and `discriminate`."""

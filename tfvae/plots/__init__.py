@@ -13,6 +13,7 @@ Example:
 from tfvae.plots.images import image_grid
 from tfvae.plots.latents import kl_per_dimension, latent_scatter
 from tfvae.plots.models import (
+    attribute,
     completions,
     interpolations,
     manifold,
@@ -22,6 +23,7 @@ from tfvae.plots.models import (
 )
 
 __all__ = [
+    "attribute",
     "completions",
     "image_grid",
     "interpolations",

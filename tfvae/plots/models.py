@@ -51,6 +51,36 @@ def reconstructions(model, x):
     return image_grid(pairs, columns=len(x), row_labels=labels)
 
 
+def attribute(model, x, vector, *, amounts=(-1.0, 0.0, 1.0)):
+    """Each image above its reconstructions with less and more of an attribute.
+
+    Args:
+        model: Has `encode` and `decode`.
+        x: A few images `[batch, height, width, channels]` in [0, 1].
+        vector: Direction `[latent]`, as `model.attribute_vector` gives it.
+        amounts: How much of it each row adds to z.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Example:
+        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
+        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        >>> x = np.random.default_rng(0).random([4, 8, 8, 1])
+        >>> vector = model.attribute_vector(x, [0, 1, 0, 1])
+        >>> figure = tfvae.plots.attribute(model, x, vector)
+    """
+    z = np.asarray(model.encode(x))
+    vector = checks.real(vector=vector)
+    if vector.shape != z.shape[1:]:
+        checks.fail(f"of shape {list(z.shape[1:])}", vector=vector)
+    rows = [x, *(model.decode(z + amount * vector) for amount in amounts)]
+    labels = ["original", *(f"{amount:+g}" for amount in amounts)]
+    images = np.clip(np.concatenate(rows), 0, 1)
+    return image_grid(images, columns=len(x), row_labels=labels)
+
+
 def completions(model, x, observed, *, num_completions=6, seed=0):
     """Rows of an image, what is observed of it, and draws of the rest.
 

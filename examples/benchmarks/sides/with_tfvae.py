@@ -16,7 +16,7 @@ class Turns(keras.callbacks.Callback):
         self.turns.begin()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.turns.end(logs["loss"])
+        self.turns.end(logs.get("loss", logs.get("discriminator_loss")))
 
 
 PIXELS = {
@@ -28,23 +28,38 @@ PIXELS = {
 }
 
 
+def dcgan(event_shape):
+    """The untrained GAN."""
+    generator = tfvae.networks.dcgan_generator(event_shape)
+    discriminator = tfvae.networks.dcgan_discriminator(event_shape)
+    gan = tfvae.GAN(generator, discriminator, latent_dim=64)
+    adam = keras.optimizers.Adam(2e-4, beta_1=0.5)
+    gan.compile(adam, adam)
+    return gan
+
+
 def build(model, event_shape):
     """The untrained model of a name."""
+    if model == "dcgan":
+        return dcgan(event_shape)
     if model in PIXELS:
         make, network, options = PIXELS[model]
-        return make(network(event_shape, 24, 5, **options))
+        pixels = make(network(event_shape, 24, 5, **options))
+        pixels.compile(keras.optimizers.Adam(1e-3))
+        return pixels
     if model == "conv":
         encoder = tfvae.networks.conv_encoder(event_shape, [32, 64], 256)
         decoder = tfvae.networks.conv_decoder(event_shape, [64, 32], 256)
     else:
         encoder = tfvae.networks.mlp_encoder(event_shape, [400, 400])
         decoder = tfvae.networks.mlp_decoder(event_shape, [400, 400])
-    return tfvae.VAE(encoder, decoder, latent_dim=32)
+    vae = tfvae.VAE(encoder, decoder, latent_dim=32)
+    vae.compile(keras.optimizers.Adam(1e-3))
+    return vae
 
 
 def train(x, turns, model, batch_size):
     """Trains for as many epochs as there are turns."""
     model = build(model, x.shape[1:])
-    model.compile(keras.optimizers.Adam(1e-3))
     options = {"batch_size": batch_size, "epochs": turns.count, "verbose": 0}
     model.fit(x, callbacks=[Turns(turns)], **options)

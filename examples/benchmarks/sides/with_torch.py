@@ -109,10 +109,8 @@ def nll(logits, x):
     return total.sum(-1).mean()
 
 
-def train(x, turns, model, batch_size):
-    """Trains for as many epochs as there are turns."""
-    torch.manual_seed(0)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+def single(model, compiled):
+    """A function that trains a model of one loss on a batch, and its module."""
     if model == "pixelcnn":
         module = PixelCNN()
         loss = lambda x: nll(module(x), x)  # noqa: E731
@@ -120,18 +118,67 @@ def train(x, turns, model, batch_size):
         encoder, decoder = convolutional() if model == "conv" else mlp()
         module, loss = nn.ModuleList([encoder, decoder]), vae_loss(encoder, decoder)
     optimizer = torch.optim.Adam(module.parameters(), 1e-3, fused=True)
+    loss = torch.compile(loss) if compiled else loss
+
+    def step(x):
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(x)
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step, module
+
+
+def dcgan(compiled):
+    """The same of a DCGAN, trained as in PyTorch's tutorial: first the discriminator.
+
+    But what is real and what is generated go through it in one pass.
+    """
+    generator = nn.Sequential(
+        nn.Linear(64, 6272, bias=False), nn.Unflatten(1, (128, 7, 7)),
+        nn.BatchNorm2d(128), nn.ReLU(),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(64), nn.ReLU(),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1), nn.Sigmoid(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1), nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, 2, 1), nn.LeakyReLU(0.2),
+        nn.Flatten(), nn.Linear(6272, 1),
+    )  # fmt: skip
+    modules = nn.ModuleList([generator, discriminator])
+    options = {"lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
+    adams = [torch.optim.Adam(module.parameters(), **options) for module in modules]
+    generate, judge = map(torch.compile, modules) if compiled else modules
+
+    def step(x):
+        fake = generate(torch.randn(len(x), 64))
+        real, false = judge(torch.cat([x, fake.detach()])).chunk(2)
+        against = functional.softplus(-real).mean() + functional.softplus(false).mean()
+        adams[1].zero_grad(set_to_none=True)
+        against.backward()
+        adams[1].step()
+        adams[0].zero_grad(set_to_none=True)
+        functional.softplus(-judge(fake)).mean().backward()
+        adams[0].step()
+        return against
+
+    return step, modules
+
+
+def train(x, turns, model, batch_size):
+    """Trains for as many epochs as there are turns."""
+    torch.manual_seed(0)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    compiled = turns.option == "compile"
+    step, module = dcgan(compiled) if model == "dcgan" else single(model, compiled)
     x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
     if model != "mlp":  # the layout of oneDNN's fast kernels
         module.to(memory_format=torch.channels_last)
-    if turns.option == "compile":
-        loss = torch.compile(loss)
     for _ in range(turns.count):
         turns.begin()
         losses = []
         for rows in torch.randperm(len(x)).split(batch_size):
-            optimizer.zero_grad(set_to_none=True)
-            value = loss(x[rows])
-            value.backward()
-            optimizer.step()
-            losses.append(value.detach())
+            losses.append(step(x[rows]).detach())
         turns.end(float(torch.stack(losses).mean()))
