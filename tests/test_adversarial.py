@@ -326,6 +326,19 @@ def test_optimizers_that_average_give_their_averages_in_the_end(jit_compile):
         np.testing.assert_allclose(w.numpy(), a, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [gan, vae_gan])
+def test_pictures_are_drawn_while_players_train(make, tmp_path):
+    model, x = make(), images(8)
+    model.compile(*["adam"] * len(model.players))
+    pictures = [tfvae.callbacks.SampleGrid(4, folder=tmp_path, every=2)]
+    if make is vae_gan:
+        pictures.append(tfvae.callbacks.Reconstructions(x[:2], folder=tmp_path))
+    history = model.fit(x, epochs=2, verbose=0, callbacks=pictures).history
+    assert {"generator_loss", "kl"} & set(history)
+    assert (tmp_path / "samples_0002.png").exists()
+    assert (tmp_path / "reconstructions_0002.png").exists() == (make is vae_gan)
+
+
 def test_attributes_are_differences_of_means():
     model, x = vae_gan(), images(6)
     y = np.array([1, 0, 0, 1, 1, 0])

@@ -137,7 +137,7 @@ def test_a_gan_draws_the_digits_asked_for(tmp_path):
 
 
 def test_glasses_on_and_off(tmp_path, shared_data):
-    small = ["--epochs=1", "--filters=2", f"--data-dir={tmp_path}"]
+    small = ["--steps=5", "--filters=2", f"--data-dir={tmp_path}"]
     originals = f"--manual-dir={shared_data / 'olivetti_faces'}"
     out = run("benchmarks/faces.py", *small, originals, folder=tmp_path)
     assert "regression: 0.98 of test images right" in out

@@ -92,3 +92,26 @@ def test_what_cannot_be_measured_is_refused(name):
     call, message = WRONG[name]
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_inception_sees_images_scaled_and_in_colour(channels):
+    keras.utils.set_random_seed(0)
+    network = metrics.inception((8, 9, channels), weights=None)
+    x = np.random.default_rng(0).random([2, 8, 9, channels], "float32")
+    large = keras.ops.image.resize(x, (299, 299))
+    inner = next(layer for layer in network.layers if layer.name == "inception_v3")
+    colour = np.broadcast_to(2 * np.asarray(large) - 1, [2, 299, 299, 3])
+    want = inner.predict(np.array(colour), verbose=0)
+    np.testing.assert_allclose(network.predict(x, verbose=0), want, atol=1e-5)
+
+
+def test_inception_out_of_reach_asks_for_a_file(monkeypatch):
+    def fail(*_, **__):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", fail)
+    with pytest.raises(ConnectionError, match="`weights` must be a file.*URL fetch"):
+        metrics.inception((8, 8, 1))
+    with pytest.raises(ValueError, match="`event_shape` must be of 1 or 3 channels"):
+        metrics.inception((8, 8, 2))

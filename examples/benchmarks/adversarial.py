@@ -1,11 +1,11 @@
 """VAE, VAE-GAN and GAN of the same decoder: how near are their samples to data?
 
 DCGAN's networks, 64 latents. A small classifier, trained on the same training images,
-gives the features (its last hidden layer) and classes. 10,000 samples against the
-10,000 test images: Frechet distance, precision and recall, classes covered; and the
-sharpness of reconstructions, as a share of that of the data; and how many batches were
-skipped as they gave no finite gradients. The floor is 10,000 training images in place
-of samples. Appends a row a run to --out.
+gives the classes and the features (its last hidden layer, or with --inception those of
+Keras's InceptionV3). 10,000 samples against the 10,000 test images: Frechet distance,
+precision and recall, classes covered; and the sharpness of reconstructions, as a share
+of that of the data; and how many batches were skipped as they gave no finite gradients.
+The floor is 10,000 training images in place of samples. Appends a row a run to --out.
 """
 
 import argparse
@@ -28,6 +28,9 @@ parser.add_argument("--loss", default="non_saturating", help="of the discriminat
 parser.add_argument("--feature-scale", type=float, default=0.5)
 parser.add_argument("--gamma", type=float, default=0.02, help="of the VAE-GAN")
 parser.add_argument("--filters", type=int, default=32)
+parser.add_argument(
+    "--inception", action="store_true", help="its features, which are downloaded"
+)
 parser.add_argument("--data-dir")
 parser.add_argument("--manual-dir", help="folder of the data set's original files")
 parser.add_argument("--out", type=pathlib.Path, default="adversarial.csv")
@@ -146,6 +149,8 @@ def main():
     splits = tfvae.data.load(options.data, labels=True, batch_size=1000, **folders)
     (x, y), (test, test_y) = arrays(splits.train), arrays(splits.test)
     features, whole = classifier(x, y)
+    if options.inception:
+        features = tfvae.metrics.inception(x.shape[1:])
     accuracy = np.mean(whole.predict(test, verbose=0).argmax(1) == test_y)
     print(f"classifier: {accuracy:.4f} of test images right", flush=True)
     for name in options.models:

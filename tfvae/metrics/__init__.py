@@ -9,6 +9,7 @@ from tfvae.metrics.marginal import bits_per_dim, log_marginal
 from tfvae.metrics.quality import (
     PrecisionRecall,
     frechet_distance,
+    inception,
     modes_covered,
     precision_recall,
     sharpness,
@@ -28,6 +29,7 @@ __all__ = [
     "factor_vae_score",
     "frechet_distance",
     "hmc_log_marginal",
+    "inception",
     "kl_per_dimension",
     "log_marginal",
     "mcc",

@@ -2,6 +2,7 @@
 
 import collections
 
+import keras
 import numpy as np
 
 from tfvae import checks
@@ -48,6 +49,52 @@ def frechet_distance(real, generated, network=None):
     both = np.linalg.eigvalsh(root @ b @ root).clip(min=0)
     square = np.sum((means[0] - means[1]) ** 2)
     return max(0.0, float(square + np.trace(a) + np.trace(b) - 2 * np.sum(both**0.5)))
+
+
+def inception(event_shape, weights="imagenet"):
+    """Keras's InceptionV3 from images in [0, 1] to 2048 features, for the metrics here.
+
+    Images are stretched to 299 x 299, grey ones put into three channels. Its weights
+    are not those of the original FID: compare with figures of this network alone.
+
+    Args:
+        event_shape: `(height, width, channels)` of the images, 1 or 3 channels.
+        weights: As in `keras.applications.InceptionV3`: `"imagenet"` (downloaded where
+            it was not before), a file of weights, or None, at random.
+
+    Returns:
+        A `keras.Model` to `[batch, 2048]`.
+
+    Raises:
+        TypeError: Where a number is no integer.
+        ValueError: Where the shape is no image's, or `weights` are unknown.
+        ConnectionError: Where the weights cannot be downloaded.
+
+    Example:
+        >>> network = tfvae.metrics.inception((28, 28, 1), weights=None)
+        >>> network.output_shape
+        (None, 2048)
+
+    References:
+        Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2015,
+        https://arxiv.org/abs/1512.00567
+    """
+    shape = checks.image_shape(event_shape=event_shape)
+    if shape[-1] not in (1, 3):
+        checks.fail("of 1 or 3 channels", event_shape=event_shape)
+    options = {"include_top": False, "pooling": "avg", "weights": weights}
+    try:
+        network = keras.applications.InceptionV3(**options, input_shape=(299, 299, 3))
+    except ValueError:
+        raise
+    except Exception as error:  # all that Keras raises for an address out of reach
+        raise ConnectionError(
+            f"`weights` must be a file where they cannot be downloaded. {error}"
+        ) from error
+    x = inputs = keras.Input(shape)
+    x = keras.layers.Resizing(299, 299)(x)
+    x = keras.layers.Concatenate()([x, x, x]) if shape[-1] == 1 else x
+    return keras.Model(inputs, network(keras.layers.Rescaling(2.0, -1.0)(x)))
 
 
 def precision_recall(real, generated, network=None, *, k=3):

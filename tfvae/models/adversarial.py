@@ -105,8 +105,8 @@ class Adversarial:
         """Has each optimizer with `use_ema` put its averages in place of weights."""
         for player in self.players:
             optimizer = self._optimizer(player)
-            take = functools.partial(type(optimizer).finalize_variable_values, optimizer)
-            take(self._variables(player))
+            take = type(optimizer).finalize_variable_values
+            take(optimizer, self._variables(player))
 
     def _attempt(self, inputs):
         finite = True
