@@ -31,7 +31,7 @@ def test_preset_builds_a_compiled_model_of_its_data(name):
     if model.monitor is None:
         optimizers = [getattr(model, f"{p}_optimizer") for p in model.players]
         assert len(set(map(id, optimizers))) == len(model.players)
-        assert {float(o.learning_rate) for o in optimizers} == {np.float32(2e-4)}
+        assert {float(o.learning_rate) for o in optimizers} == {np.float32(5e-4)}
         assert {o.beta_1 for o in optimizers} == {0.5}
         assert model.sample(2).shape == (2, *shape)
         return

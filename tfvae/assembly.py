@@ -81,8 +81,11 @@ def dcgan(event_shape, *, filters, **options):
 
 
 def vae_gan(event_shape, *, filters, **options):
-    """A VAE-GAN of DCGAN's networks, the encoder as the discriminator."""
-    encoder = networks.dcgan_discriminator(event_shape, filters)
+    """A VAE-GAN of DCGAN's networks, with the features of the last convolution."""
+    encoder, judge = (
+        networks.dcgan_discriminator(event_shape, filters) for _ in range(2)
+    )
     decoder = networks.dcgan_generator(event_shape, filters, None)
-    discriminator = networks.dcgan_discriminator(event_shape, filters)
+    *_, last = (layer.name for layer in judge.layers if layer.name[:5] == "conv_")
+    discriminator = layers.Discriminator(judge, feature_layer=last)
     return VAEGAN(encoder, decoder, discriminator, **options)

@@ -194,8 +194,11 @@ def dcgan_generator(event_shape, filters=64, activation="sigmoid", params_size=1
     return keras.Sequential([*layers, last, crop], name="generator")
 
 
-def dcgan_discriminator(event_shape, filters=64):
+def dcgan_discriminator(event_shape, filters=64, units=512):
     """Network of DCGAN's discriminator: 4 x 4 convolutions that halve the size.
+
+    A dense layer comes last, as in InfoGAN's: without it the logit would be a sum over
+    patches, each judged by itself.
 
     The layers are named `conv_0`, `conv_1`, ..., for the `feature_layer` of
     `layers.Discriminator`. Without batch normalization, so that data and what was
@@ -204,6 +207,7 @@ def dcgan_discriminator(event_shape, filters=64):
     Args:
         event_shape: `(height, width, channels)` of x.
         filters: Channels of the first layer; each next has twice as many.
+        units: Width of the dense layer.
 
     Returns:
         A built `keras.Sequential` to `[batch, units]`.
@@ -214,10 +218,11 @@ def dcgan_discriminator(event_shape, filters=64):
 
     Example:
         >>> tfvae.networks.dcgan_discriminator((28, 28, 1)).output_shape
-        (None, 6272)
+        (None, 512)
 
     References:
-        As `dcgan_generator`.
+        As `dcgan_generator`; Chen et al., InfoGAN, 2016,
+        https://arxiv.org/abs/1606.03657
     """
     event_shape = checks.image_shape(event_shape=event_shape)
     layers = [keras.Input(event_shape)]
@@ -228,7 +233,10 @@ def dcgan_discriminator(event_shape, filters=64):
                 n, 4, 2, "same", activation=activation, name=f"conv_{i}"
             )
         )
-    return keras.Sequential([*layers, keras.layers.Flatten()], name="discriminator")
+    dense = keras.layers.Dense(checks.integer(units=units), name="dense")
+    layers += [keras.layers.Flatten(), dense]
+    layers.append(keras.layers.LeakyReLU(negative_slope=0.2))
+    return keras.Sequential(layers, name="discriminator")
 
 
 def _doubled(filters, event_shape):

@@ -30,8 +30,8 @@ parser.add_argument("--models", nargs="+", default=["vae", "vae_gan"])
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--steps", type=int, default=6000)
 parser.add_argument("--filters", type=int, default=32)
-parser.add_argument("--feature-scale", type=float, default=1.0)
-parser.add_argument("--gamma", type=float, default=0.02, help="of the VAE-GAN")
+parser.add_argument("--feature-scale", type=float, default=0.1)
+parser.add_argument("--gamma", type=float, default=0.001, help="of the VAE-GAN")
 parser.add_argument("--data-dir")
 parser.add_argument("--manual-dir", help="folder of olivettifaces.mat")
 parser.add_argument("--out", type=pathlib.Path, default="faces.csv")
@@ -73,13 +73,14 @@ def trained(name, x):
         decoder, "learned", initial_scale=0.1, loc_activation="sigmoid"
     )
     networks = [encoder, likelihood]
-    rate = keras.optimizers.schedules.CosineDecay(4e-4, options.steps, 0.01)
+    rate = keras.optimizers.schedules.CosineDecay(5e-4, options.steps, 0.01)
     adam = keras.optimizers.Adam(rate, beta_1=0.5)
     if name == "vae":
         model = tfvae.VAE(*networks, latent_dim=LATENTS)
         model.compile(adam)
     else:
-        networks.append(tfvae.networks.dcgan_discriminator(shape, filters))
+        network = tfvae.networks.dcgan_discriminator(shape, filters)
+        networks.append(tfvae.layers.Discriminator(network, feature_layer="conv_2"))
         weights = {"feature_scale": options.feature_scale, "gamma": options.gamma}
         model = tfvae.VAEGAN(*networks, latent_dim=LATENTS, **weights)
         model.compile(adam, adam, adam)

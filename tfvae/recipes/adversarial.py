@@ -6,8 +6,8 @@ from tfvae.recipes.preset import Preset
 _TRAINING = {
     "epochs": 20,
     "batch_size": 128,
-    "learning_rate": 2e-4,
-    "decay": 1.0,
+    "learning_rate": 5e-4,
+    "decay": 0.01,
     "weight_decay": 0.0,
     "beta_1": 0.5,
     "patience": 10,  # only an epoch whose losses are not finite is none the better

@@ -145,7 +145,7 @@ def dcgan(compiled):
     discriminator = nn.Sequential(
         nn.Conv2d(1, 64, 4, 2, 1), nn.LeakyReLU(0.2),
         nn.Conv2d(64, 128, 4, 2, 1), nn.LeakyReLU(0.2),
-        nn.Flatten(), nn.Linear(6272, 1),
+        nn.Flatten(), nn.Linear(6272, 512), nn.LeakyReLU(0.2), nn.Linear(512, 1),
     )  # fmt: skip
     modules = nn.ModuleList([generator, discriminator])
     options = {"lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
