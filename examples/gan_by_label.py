@@ -39,16 +39,8 @@ model.compile(
     discriminator_optimizer=keras.optimizers.Adam(4e-4, beta_1=0.5),
 )
 asked = np.arange(10).repeat(10)
-
-
-def draw(model):
-    """A row of samples for each digit."""
-    images = model.sample(100, seed=0, y=asked)
-    return tfvae.plots.image_grid(images, columns=10, row_labels=range(10))
-
-
 every = max(1, options.epochs // 5)
-picture = tfvae.callbacks.Picture(draw, "samples", every=every, folder=options.out)
+picture = tfvae.callbacks.SampleGrid(100, y=asked, every=every, folder=options.out)
 model.fit(train, epochs=options.epochs, callbacks=picture, verbose=2)
 
 x, y = (np.concatenate(part) for part in zip(*test, strict=True))

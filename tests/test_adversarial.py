@@ -345,11 +345,111 @@ def test_attributes_are_differences_of_means():
     z = model.encode(x).numpy()
     want = z[y == 1].mean(0) - z[y == 0].mean(0)
     np.testing.assert_allclose(model.attribute_vector(x, y), want, atol=1e-6)
+    np.testing.assert_allclose(model.attribute_vector(x, y == 1), want, atol=1e-6)
+    pairs = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(6).batch(4)
+    np.testing.assert_allclose(model.attribute_vector(pairs), want, atol=1e-6)
     with pytest.raises(ValueError, match="`y` must be 0 for some and 1 for others"):
         model.attribute_vector(x, np.ones(6, int))
+    with pytest.raises(TypeError, match="`y` must be labels from 0 to 1"):
+        model.attribute_vector(x)
+    with pytest.raises(TypeError, match="`x` must be a data set of pairs"):
+        model.attribute_vector(pairs.map(lambda x, _: x))
+
+
+class Bad(keras.layers.Layer):
+    """Finite, but its gradient is not."""
+
+    def call(self, z):
+        return tf.sqrt(z - tf.stop_gradient(z)) + z
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_skipped_batch_leaves_all_players_as_they_were(steps, jit_compile):
+    layers = [keras.layers.Dense(64), Bad(), keras.layers.Reshape(SHAPE)]
+    generator = keras.Sequential(layers)
+    model = tfvae.GAN(generator, network(), latent_dim=3, num_discriminator_steps=steps)
+    model.compile("adam", "adam", jit_compile=jit_compile)
+    before = model.get_weights()
+    with pytest.warns(UserWarning, match="skipped 2 batches"):
+        model.fit(images(8), batch_size=4, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(model.discriminator_optimizer.iterations) == 0
+
+
+def test_scaled_losses_move_as_far():
+    moved = []
+    for scaled in (False, True):
+        keras.utils.set_random_seed(0)
+        model = gan()
+        start = model.get_weights()
+        sgd = [keras.optimizers.SGD(0.1) for _ in range(2)]
+        if scaled:
+            sgd = map(keras.optimizers.LossScaleOptimizer, sgd)
+        model.compile(*sgd, jit_compile=False)
+        model.fit(images(8), batch_size=8, verbose=0)
+        pairs = zip(start, model.get_weights(), strict=True)
+        moved.append([b - a for a, b in pairs if a.dtype == np.float32])
+    for a, b in zip(*moved, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    assert max(np.abs(a).max() for a in moved[0]) > 1e-3
+
+
+def test_lists_of_results_come_in_the_order_of_the_names():
+    model, x = compiled(gan()), images(8)
+    for call in (model.train_on_batch, model.test_on_batch):
+        values = call(x)
+        result = model.report.result()
+        assert values == [float(result[name]) for name in model.term_names]
+
+
+def test_spectral_normalization_copies_weights_and_reaches_nested_networks():
+    inner = keras.Sequential([keras.Input((64,)), keras.layers.Dense(8)])
+    flat = keras.layers.Flatten()
+    outer = keras.Sequential([keras.Input(SHAPE), flat, inner])
+    layer = tfvae.layers.Discriminator(outer, spectral_normalization=True)
+    layer.build((None, *SHAPE))
+    for _ in range(40):
+        layer(tf.constant(images(4)), training=True)
+    kernel = layer.network.layers[-1].layers[-1].layer.kernel.numpy()
+    want = inner.layers[-1].kernel.numpy()
+    assert np.linalg.norm(kernel, 2) == pytest.approx(1, abs=1e-3)
+    ratio = kernel / want
+    np.testing.assert_allclose(ratio, ratio.mean(), rtol=1e-3)
+    gated = tfvae.networks.mlp_encoder(SHAPE, [8], "glu")
+    with pytest.raises(ValueError, match="of dense and convolutional layers"):
+        tfvae.layers.Discriminator(gated, spectral_normalization=True)
+
+
+def test_a_critic_without_zero_never_pauses():
+    model = vae_gan(adversarial_loss="wasserstein")
+    terms = {"loss_of_real": tf.constant([9.0]), "loss_of_generated": tf.zeros([1])}
+    assert model.moves(terms) == dict.fromkeys(model.players, True)
 
 
 WRONG = {
+    "optimizer": (
+        lambda: gan().compile(optimizer="adam"),
+        "`optimizer` must be left out for generator_optimizer, discriminator_opt",
+    ),
+    "pixels": (
+        lambda: compiled(
+            tfvae.GAN(tfvae.networks.dcgan_generator(SHAPE, 2), network(), latent_dim=3)
+        ).fit(255 * images(4)),
+        "`x` must lie in \\[0.0, 1.0\\] for the generator's last activation",
+    ),
+    "logit": (
+        lambda: tfvae.VAEGAN(
+            encoder(),
+            decoder(),
+            keras.Sequential(
+                [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(1)]
+            ),
+            latent_dim=3,
+        ),
+        "`network` must be to two features or more",
+    ),
     "kind": (lambda: AdversarialLoss("hings"), "Did you mean 'hinge'"),
     "smoothing": (
         lambda: AdversarialLoss("hinge", label_smoothing=0.1),

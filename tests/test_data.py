@@ -361,6 +361,8 @@ def test_celeb_a_gives_its_attributes(tmp_path, monkeypatch):
 def test_a_label_has_a_name_in_data_sets_of_tfds_alone(grey):
     with pytest.raises(ValueError, match="`labels` must be True or False but for TFDS"):
         load(grey, labels="subject")
+    with pytest.raises(TypeError, match="`labels` must be True, False or a name"):
+        load(grey, labels=["subject"])
 
 
 @pytest.mark.slow

@@ -95,13 +95,17 @@ class SampleGrid(Picture):
         every: As in `Picture`.
         folder: As in `Picture`.
         log_dir: As in `Picture`.
+        **given: What the model is conditional on, `y` or `u`.
 
     Example:
         >>> callback = tfvae.callbacks.SampleGrid(every=10, folder="pictures")
     """
 
-    def __init__(self, num_samples=64, *, seed=0, every=1, folder=None, log_dir=None):
-        draw = functools.partial(plots.samples, num_samples=num_samples, seed=seed)
+    def __init__(
+        self, num_samples=64, *, seed=0, every=1, folder=None, log_dir=None, **given
+    ):
+        options = {"num_samples": num_samples, "seed": seed, **given}
+        draw = functools.partial(plots.samples, **options)
         super().__init__(draw, "samples", every=every, folder=folder, log_dir=log_dir)
         self.num_samples, self.seed = num_samples, seed
 

@@ -23,11 +23,12 @@ parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--data", default="mnist")
 parser.add_argument("--models", nargs="+", default=["real", "vae", "vae_gan", "gan"])
 parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--epochs", type=int, default=15)
+parser.add_argument("--epochs", type=int, default=16)
 parser.add_argument("--limit", type=int, default=60_000, help="training images")
 parser.add_argument("--loss", default="non_saturating", help="of the discriminator")
-parser.add_argument("--feature-scale", type=float, default=0.5)
-parser.add_argument("--gamma", type=float, default=0.02, help="of the VAE-GAN")
+parser.add_argument("--feature-scale", type=float, default=0.25)
+parser.add_argument("--gamma", type=float, default=0.005, help="of the VAE-GAN")
+parser.add_argument("--learning-rate", type=float, default=5e-4)
 parser.add_argument("--filters", type=int, default=32)
 parser.add_argument(
     "--inception", action="store_true", help="its features, which are downloaded"
@@ -115,7 +116,7 @@ def trained(name, x):
     keras.utils.set_random_seed(options.seed)
     model, optimizers = MODELS[name](x.shape[1:])
     steps = options.epochs * -(-len(x) // BATCH)
-    rate = keras.optimizers.schedules.CosineDecay(5e-4, steps, 0.01)
+    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps, 0.01)
     adam = keras.optimizers.Adam(rate, beta_1=0.5)
     model.compile(**dict.fromkeys(optimizers, adam))
     begin = time.perf_counter()
@@ -165,6 +166,7 @@ def main():
         else:
             row |= {"loss": options.loss} if name != "vae" else {}
             row |= {"filters": options.filters, "epochs": options.epochs}
+            row["learning_rate"] = options.learning_rate
             model, seconds = trained(name, x)
             row |= {"skipped": int(model.skipped.result()), "seconds": round(seconds)}
             samples = np.asarray(model.sample(len(test), seed=options.seed))
@@ -176,8 +178,9 @@ def main():
 
 def write(row):
     """Appends a row, rounded, with a header where the file is new."""
-    names = ["data", "model", "loss", "filters", "seed", "epochs", "frechet"]
-    names += ["precision", "recall", "modes", "sharpness", "skipped", "seconds"]
+    names = ["data", "model", "loss", "filters", "learning_rate", "seed", "epochs"]
+    names += ["frechet", "precision", "recall", "modes", "sharpness", "skipped"]
+    names.append("seconds")
     new = not options.out.exists()
     with options.out.open("a", newline="") as file:
         writer = csv.DictWriter(file, names)

@@ -112,6 +112,8 @@ def load(
         >>> len(train), len(valid), len(test)
         (20, 4, 5)
     """
+    if not isinstance(labels, (bool, str)) or labels == "":
+        checks.fail("True, False or a name", error=TypeError, labels=labels)
     values = Values(255, binarize, dequantize)
     pipeline = functools.partial(
         _pipeline,

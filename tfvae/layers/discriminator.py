@@ -24,12 +24,16 @@ class Discriminator(Configurable, keras.layers.Layer):
     labels y the logit gains `v[y] . h(x)` (projection).
 
     Args:
-        network: Keras model from x to h, `[batch, ...]`, which is flattened.
+        network: Keras model from x to h, `[batch, ...]`, which is flattened: without a
+            last layer for the logit, which is `head` of this layer. A layer that mixes
+            the rows of a batch should be a BatchNormalization, or `mixes_rows` True in
+            a subclass: then data and what was generated go through it apart.
         feature_layer: Name of the inner layer of the network whose output the features
             are; h when left out.
         num_classes: Number of classes, where x is conditional on labels from 0.
-        spectral_normalization: Whether every matrix and kernel has spectral norm 1, by
-            `keras.layers.SpectralNormalization`; the network is copied then.
+        spectral_normalization: Whether the kernels of dense and convolutional layers
+            have spectral norm 1, by `keras.layers.SpectralNormalization`, from the
+            first training step on; the network is copied then, with its weights.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
@@ -87,6 +91,9 @@ class Discriminator(Configurable, keras.layers.Layer):
         if self.built:
             return
         _, h = self._features(tf.zeros([1, *input_shape[1:]]), training=False)
+        if h.shape[-1] == 1:
+            expected = "to two features or more: `head` makes the logit"
+            checks.fail(expected, network=f"to {list(h.shape)}")
         self.head.build((None, h.shape[-1]))
         self.built = True
 
@@ -136,12 +143,30 @@ def _normalized(network):
     if not isinstance(network, keras.Model):
         expected = "a functional or sequential model with `spectral_normalization`"
         checks.fail(expected, network=network)
-    return keras.models.clone_model(network, clone_function=_clone)
+    copy = keras.models.clone_model(network, clone_function=_clone)
+    for old, new in zip(network.layers, copy.layers, strict=True):
+        if new.built and old.built and not isinstance(old, keras.Model):
+            _inner(new).set_weights(_inner(old).get_weights())
+    return copy
 
 
 def _clone(layer):
+    if isinstance(layer, keras.Model):
+        return _normalized(layer)
     copy = layer.__class__.from_config(layer.get_config())
-    return _wrapped(copy) if isinstance(layer, _WITH_KERNEL) else copy
+    if isinstance(layer, _WITH_KERNEL):
+        return _wrapped(copy)
+    if isinstance(layer, keras.layers.SpectralNormalization):
+        return copy
+    if any(len(weight.shape) > 1 for weight in layer.weights):
+        expected = "of dense and convolutional layers with `spectral_normalization`"
+        checks.fail(expected, network=layer)
+    return copy
+
+
+def _inner(layer):
+    wrapper = keras.layers.SpectralNormalization
+    return layer.layer if isinstance(layer, wrapper) else layer
 
 
 def _wrapped(layer):

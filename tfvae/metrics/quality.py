@@ -152,8 +152,9 @@ def modes_covered(labels, num_classes, *, least=0.1):
         >>> tfvae.metrics.modes_covered([0] * 50 + [1] * 49 + [2], 3)
         2
     """
-    labels = checks.labels(num_classes, len(labels), labels=labels)
-    least = checks.number(minimum=0, least=least)
+    num_classes = checks.integer(num_classes=num_classes)
+    labels = checks.labels(num_classes, np.size(labels), labels=labels)
+    least = checks.number(minimum=0, maximum=1, least=least)
     counts = np.bincount(labels, minlength=num_classes)
     return int(np.sum(counts >= max(1, least * len(labels) / num_classes)))
 
@@ -178,8 +179,10 @@ def sharpness(x):
         0.0
     """
     x = checks.real(x=x).astype("float64")
-    if x.ndim != 4 or min(x.shape[1:3]) < 3:
+    if x.ndim != 4 or min(x.shape[1:3]) < 3 or not len(x):
         checks.fail("images [batch, height, width, channels]", x=x)
+    if not np.isfinite(x).all():
+        checks.fail("finite", x=x)
     inner = 4 * x[:, 1:-1, 1:-1]
     inner -= x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
     return float(inner.var(axis=(1, 2)).mean())
@@ -192,15 +195,32 @@ def _root(covariance):
 
 def _features(real, generated, network):
     if network is not None:
+        checks.instance(keras.Model, "a Keras model or None", network=network)
         real, generated = (
-            network.predict(np.asarray(x, "float32"), verbose=0)
-            for x in (real, generated)
+            _predicted(network, **side)
+            for side in ({"real": real}, {"generated": generated})
         )
     real, generated = matrix(real=real), matrix(generated=generated)
     if real.shape[1] != generated.shape[1]:
         shape = f"of shape {list(generated.shape)}"
         checks.fail(f"of {real.shape[1]} features, as real", generated=shape)
     return real, generated
+
+
+def _predicted(network, **side):
+    """Features of the rows of one side, an array by its name."""
+    ((name, x),) = side.items()
+    known = getattr(network, "inputs", None)
+    shape = known[0].shape[1:] if known else np.shape(x)[1:]
+    x = checks.array(shape, **side)
+    if not len(x):
+        checks.fail("of two rows or more", **{name: f"of shape {list(x.shape)}"})
+    features = network.predict(x, verbose=0)
+    if features.ndim != 2:
+        hint = "Flatten or pool its output."
+        shape = f"to {list(features.shape)}"
+        checks.fail("to [batch, features]", hint=hint, network=shape)
+    return features
 
 
 def _share_within(points, of, k):

@@ -5,10 +5,12 @@ import functools
 import keras
 import tensorflow as tf
 
-from tfvae import seeds
-from tfvae.models.fitting import checked_optimizer
+from tfvae import checks, seeds
+from tfvae.models.fitting import checked_optimizer, checked_options
 from tfvae.models.guard import all_squarable
 from tfvae.models.signatures import Signature
+
+_LossScale = keras.optimizers.LossScaleOptimizer
 
 
 class Adversarial:
@@ -16,7 +18,8 @@ class Adversarial:
 
     Player p moves the trainable variables of its `parts` down the gradient of the mean
     of `terms()["p_loss"]`, all players from the same state and in one step. A batch of
-    which one loss or gradient is not finite changes nothing.
+    which one loss or gradient is not finite changes nothing. `model.optimizer`, and so
+    callbacks that change it, is that of the first player.
     """
 
     # No loss of a game says how good it was.
@@ -87,12 +90,20 @@ class Adversarial:
 
     def _compile(self, optimizers, **kwargs):
         """Keras's `compile` with an optimizer for each player."""
+        if "optimizer" in kwargs:
+            names = ", ".join(f"{player}_optimizer" for player in self.players)
+            checks.fail(f"left out for {names}", optimizer=kwargs["optimizer"])
+        checked_options(kwargs)
+        scaled = self.dtype_policy.name == "mixed_float16"
+        scaled = scaled and kwargs.get("auto_scale_loss", True)
         copies, seen = {}, set()
         for player in self.players:
-            optimizer = checked_optimizer(optimizers[player])
+            optimizer = checked_optimizer(optimizers[player], f"{player}_optimizer")
             if id(optimizer) in seen:  # one given to several: each has its own state
                 optimizer = optimizer.from_config(optimizer.get_config())
             seen.add(id(optimizer))
+            if scaled and not isinstance(optimizer, _LossScale):
+                optimizer = _LossScale(optimizer)
             copies[player] = optimizer
         for player, optimizer in copies.items():
             setattr(self, f"{player}_optimizer", optimizer)
@@ -100,6 +111,11 @@ class Adversarial:
         # Which Keras would call with the variables of all.
         first.finalize_variable_values = self._take_averages
         super().compile(first, **kwargs)
+
+    def _restore(self, values):
+        for variable, value in zip(self.state(), values, strict=True):
+            variable.assign(value)
+        return False
 
     def _take_averages(self, _):
         """Has each optimizer with `use_ema` put its averages in place of weights."""
@@ -109,12 +125,16 @@ class Adversarial:
             take(optimizer, self._variables(player))
 
     def _attempt(self, inputs):
-        finite = True
+        finite, before = True, []
+        if len(self.turns) > 1:  # a later turn may not be finite
+            before = [tf.identity(v.value) for v in self.state()]
         for players in self.turns:
             terms, gradients = self._gradients(inputs, players)
             finite &= self._all_finite(terms, gradients)
             apply = functools.partial(self._apply, terms, gradients)
             tf.cond(finite, apply, lambda: False)
+        if before:
+            tf.cond(finite, lambda: True, functools.partial(self._restore, before))
         return finite, functools.partial(self._reported, terms)
 
     def _judging(self):
@@ -148,7 +168,10 @@ class Adversarial:
             terms = self._terms_of(inputs, training=True)
             penalty = tf.add_n([0.0, *self.losses])
             losses = [
-                penalty + tf.reduce_mean(terms[f"{player}_loss"]) for player in players
+                self._optimizer(player).scale_loss(
+                    penalty + tf.reduce_mean(terms[f"{player}_loss"])
+                )
+                for player in players
             ]
         pairs = zip(players, losses, strict=True)
         gradients = {p: tape.gradient(loss, self._variables(p)) for p, loss in pairs}
@@ -156,9 +179,12 @@ class Adversarial:
         return terms, gradients
 
     def _all_finite(self, terms, gradients):
-        losses = [terms[f"{player}_loss"] for player in gradients]
-        steps = [g for some in gradients.values() for g in some if g is not None]
-        return all_squarable([*losses, *steps])
+        values = [terms[f"{player}_loss"] for player in gradients]
+        for player, steps in gradients.items():
+            # One that scales losses handles overflowing gradients itself.
+            if not isinstance(self._optimizer(player), _LossScale):
+                values += [step for step in steps if step is not None]
+        return all_squarable(values)
 
     def _apply(self, terms, gradients):
         moving = self.moves(terms)

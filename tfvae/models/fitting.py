@@ -42,10 +42,7 @@ class Fitting:
             ValueError: Where the learning rate is negative or not finite, or another
                 argument none of its values.
         """
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.get(name):
-                expected = "left out: the model has its own objective"
-                checks.fail(expected, error=TypeError, **{name: kwargs[name]})
+        checked_options(kwargs)
         optimizer = checked_optimizer(optimizer)
         checks.one_of([True, False, "auto"], jit_compile=jit_compile)
         if steps_per_execution != "auto":
@@ -160,7 +157,7 @@ class Fitting:
             **kwargs: Keras's other arguments.
 
         Returns:
-            A list `[loss, *term_names]`, or a dict where `return_dict=True`.
+            A list in the order of `report_names`, or a dict where `return_dict=True`.
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             _check_no_weights(kwargs)
@@ -210,6 +207,10 @@ class Fitting:
         self.jit_compile = before
         return self.predict_function
 
+    def _flatten_metrics_in_order(self, logs):
+        # For what Keras gives as a list: `train_on_batch`, `test_on_batch`.
+        return [logs[name] for name in self.report_names if name in logs]
+
     def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
         batch_size = feeding.check_batch_size(batch_size)
         if isinstance(x, tuple):
@@ -241,8 +242,18 @@ class Fitting:
         return tf.random.experimental.stateless_fold_in(base, step)
 
 
-def checked_optimizer(optimizer):
+def checked_options(options):
+    """Refuses those of Keras's `compile` that make a loss."""
+    for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+        if options.get(name):
+            expected = "left out: the model has its own objective"
+            checks.fail(expected, error=TypeError, **{name: options[name]})
+
+
+def checked_optimizer(optimizer, name="optimizer"):
     """The Keras optimizer, or that of a name, if its learning rate is one."""
+    if optimizer is None:
+        checks.fail("a Keras optimizer", error=TypeError, **{name: None})
     optimizer = keras.optimizers.get(optimizer)
     rate = float(tf.convert_to_tensor(optimizer.learning_rate))
     checks.number(minimum=0, learning_rate=rate)

@@ -28,7 +28,8 @@ class GAN(Adversarial, GenerativeModel):
 
     Args:
         generator: Keras model from z `[batch, latent]` to x; with classes from z and y
-            one-hot, `[batch, latent + num_classes]`.
+            one-hot, `[batch, latent + num_classes]`. Where it ends in a sigmoid or tanh
+            x has to be in its range.
         discriminator: A `layers.Discriminator`, or a network, taken as one.
         latent_dim: Size of z.
         adversarial_loss: An `objectives.AdversarialLoss`, or its kind.
@@ -45,7 +46,7 @@ class GAN(Adversarial, GenerativeModel):
         ValueError: Where parts do not fit each other.
 
     Example:
-        >>> generator = tfvae.networks.mlp_decoder((8, 8, 1), [64])
+        >>> generator = tfvae.networks.dcgan_generator((8, 8, 1), 16)
         >>> network = tfvae.networks.mlp_encoder((8, 8, 1), [64], "leaky_relu")
         >>> model = tfvae.GAN(generator, network, latent_dim=8)
         >>> model.compile(generator_optimizer="adam", discriminator_optimizer="adam")
@@ -115,7 +116,8 @@ class GAN(Adversarial, GenerativeModel):
         Args:
             generator_optimizer: A Keras optimizer or its name.
             discriminator_optimizer: The same; one given twice is used twice, each with
-                a state of its own.
+                a state of its own. It counts all moves of the discriminator, so its
+                schedules run `num_discriminator_steps` times as fast.
             **kwargs: `jit_compile`, `steps_per_execution`, `run_eagerly`.
 
         Raises:
@@ -206,8 +208,10 @@ class GAN(Adversarial, GenerativeModel):
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
+        low, high = _range(self.generator)
+        because = "the generator's last activation"
         x = self._data(x)
-        return checks.array(self.event_shape, x=x)
+        return checks.array(self.event_shape, low=low, high=high, because=because, x=x)
 
     def predict(self, z, batch_size=None, **kwargs):
         """`model(z)` as an array, as `keras.Model.predict`.
@@ -274,3 +278,12 @@ class GAN(Adversarial, GenerativeModel):
             context = tf.concat([context, context], axis=0)
         logits = judge(tf.concat([x, generated], axis=0), context)[0]
         return tf.split(logits, 2)
+
+
+def _range(network):
+    """The values that a network can give, as its last activation says."""
+    layers = list(network._flatten_layers(include_self=False))
+    last = [layer.activation for layer in layers if hasattr(layer, "activation")][-1:]
+    if last == [keras.activations.sigmoid]:
+        return 0.0, 1.0
+    return (-1.0, 1.0) if last == [keras.activations.tanh] else (-np.inf, np.inf)

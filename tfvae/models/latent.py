@@ -70,11 +70,11 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         """`decode(encode(x))`, `[batch, *event_shape]`. Arguments as in `encode`."""
         return self.run("serving_default", **self.check_data(x, u))["x"]
 
-    def attribute_vector(self, x, y, u=None):
+    def attribute_vector(self, x, y=None, u=None):
         """Where an attribute lies in latent space: to add it, `decode(z + vector)`.
 
         Args:
-            x: As in `encode`.
+            x: Data `[batch, *event_shape]`, or a data set of pairs of x and y.
             y: Whether an example has the attribute: booleans, or 0 and 1, `[batch]`.
             u: As in `encode`.
 
@@ -89,8 +89,10 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             Larsen et al., Autoencoding beyond pixels using a learned similarity metric,
             2016, https://arxiv.org/abs/1512.09300
         """
-        z = np.asarray(self.encode(x, u))
-        y = checks.labels(2, len(z), y=np.asarray(y) * 1)
+        if feeding.is_stream(x):  # in one pass: its order may change
+            x, y = feeding.pairs(x)
+        z, y = np.asarray(self.encode(x, u)), np.asarray(y)
+        y = checks.labels(2, len(z), y=y.astype("int32") if y.dtype == bool else y)
         if y.min() == y.max():
             checks.fail("0 for some and 1 for others", y=f"{y[0]} for all")
         return z[y == 1].mean(axis=0) - z[y == 0].mean(axis=0)

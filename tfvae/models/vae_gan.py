@@ -31,7 +31,8 @@ class VAEGAN(Adversarial, VAE):
 
     Args:
         posterior: As in `VAE`.
-        likelihood: As in `VAE`; its mean is what is shown to the discriminator.
+        likelihood: As in `VAE`; its mean is what is shown to the discriminator. A
+            network, taken as Bernoulli, gives logits: no sigmoid at its end.
         discriminator: A `layers.Discriminator`, whose `feature_layer` says where f is;
             or a network, taken as one.
         prior: As in `VAE`.
@@ -39,10 +40,11 @@ class VAEGAN(Adversarial, VAE):
         feature_scale: The scale s of the features: the smaller, the more z tells.
         gamma: Weight of the reconstruction for the decoder.
         adversarial_loss: An `objectives.AdversarialLoss`, or its kind.
-        margin: How far the discriminator's mean losses of data and of generated x may
-            stray from log 2, where it knows nothing, in nats: where one is lower it
-            pauses, where one is higher the decoder does, and never both. None: no
-            pauses.
+        margin: How far the mean cross-entropies of the logits of data and of generated
+            x may stray from log 2, where the discriminator knows nothing, in nats:
+            where one is lower it pauses, where one is higher the decoder does, and
+            never both. None: no pauses, nor are there any with "wasserstein", whose
+            logits have no zero.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
@@ -85,6 +87,9 @@ class VAEGAN(Adversarial, VAE):
     ):
         if not isinstance(discriminator, Discriminator):
             discriminator = Discriminator(discriminator)
+        if "objective" in kwargs:
+            expected = "left out: each player has a loss of its own"
+            checks.fail(expected, error=TypeError, objective=kwargs["objective"])
         if discriminator.num_classes:
             checks.fail("one without classes", discriminator=discriminator)
         super().__init__(
@@ -180,7 +185,7 @@ class VAEGAN(Adversarial, VAE):
     def moves(self, terms):
         """See `Adversarial`."""
         everyone = super().moves(terms)
-        if self.margin is None:
+        if self.margin is None or self.adversarial_loss.kind == "wasserstein":
             return everyone
         names = ("loss_of_real", "loss_of_generated")
         away = tf.stack([tf.reduce_mean(terms[name]) for name in names]) - math.log(2)

@@ -6,6 +6,7 @@ from tfvae import checks
 from tfvae.config import Configurable, register
 
 _SIGMOID = ("minimax", "non_saturating")
+_KINDS = (*_SIGMOID, "hinge", "wasserstein")
 
 
 @register
@@ -48,8 +49,7 @@ class AdversarialLoss(Configurable):
     def __init__(
         self, kind="non_saturating", *, label_smoothing=0.0, gradient_penalty=None
     ):
-        kinds = (*_SIGMOID, "hinge", "wasserstein")
-        self.kind = checks.one_of(kinds, kind=kind)
+        self.kind = checks.one_of(_KINDS, kind=kind)
         smoothing = {"label_smoothing": label_smoothing}
         self.label_smoothing = checks.number(minimum=0, maximum=0.5, **smoothing)
         if label_smoothing and kind not in _SIGMOID:
@@ -62,7 +62,9 @@ class AdversarialLoss(Configurable):
     @classmethod
     def of(cls, kind):
         """The loss of a kind, or the loss itself."""
-        return kind if isinstance(kind, cls) else cls(kind)
+        if isinstance(kind, cls):
+            return kind
+        return cls(checks.one_of(_KINDS, adversarial_loss=kind))
 
     def discriminator(self, real, generated):
         """Loss of the discriminator, `[batch]`, without the penalty.

@@ -9,13 +9,14 @@ from tfvae import checks
 from tfvae.plots.images import fit, image_grid
 
 
-def samples(model, num_samples=64, *, seed=0):
+def samples(model, num_samples=64, *, seed=0, **given):
     """Samples of the model: the same seed and weights give the same picture.
 
     Args:
         model: Has `sample` of images.
         num_samples: Number of images.
         seed: Integer, passed to `model.sample`.
+        **given: What the model is conditional on, `y` or `u`, passed on too.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -26,7 +27,8 @@ def samples(model, num_samples=64, *, seed=0):
         >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
         >>> figure = tfvae.plots.samples(model, 16)
     """
-    images = model.sample(checks.integer(num_samples=num_samples), seed=seed)
+    num_samples = checks.integer(num_samples=num_samples)
+    images = model.sample(num_samples, seed=seed, **given)
     return image_grid(np.clip(images, 0, 1), title="Samples")
 
 
@@ -71,6 +73,7 @@ def attribute(model, x, vector, *, amounts=(-1.0, 0.0, 1.0)):
         >>> vector = model.attribute_vector(x, [0, 1, 0, 1])
         >>> figure = tfvae.plots.attribute(model, x, vector)
     """
+    x = checks.array(np.shape(x)[1:], x=x)
     z = np.asarray(model.encode(x))
     vector = checks.real(vector=vector)
     if vector.shape != z.shape[1:]:

@@ -4,7 +4,7 @@ from tfvae import assembly
 from tfvae.recipes.preset import Preset
 
 _TRAINING = {
-    "epochs": 20,
+    "epochs": 16,
     "batch_size": 128,
     "learning_rate": 5e-4,
     "decay": 0.01,
@@ -23,6 +23,7 @@ PRESETS = {
             "latent_dim": 64,
             "filters": 32,
             "adversarial_loss": "non_saturating",
+            "num_discriminator_steps": 1,
         },
         training=_TRAINING,
     ),
@@ -30,14 +31,14 @@ PRESETS = {
         "VAE-GAN: likeness measured by a discriminator's features",
         data={"source": "fashion_mnist", "binarize": None},
         build=assembly.vae_gan,
-        model={"latent_dim": 64, "filters": 32, "feature_scale": 0.5, "gamma": 0.02},
+        model={"latent_dim": 64, "filters": 32, "feature_scale": 0.25, "gamma": 0.005},
         training=_TRAINING,
     ),
     "vaegan_faces": Preset(
         "VAE-GAN on the 64 x 64 faces of 30 people, tested on ten others",
         data={"source": "olivetti_faces", "binarize": None},
         build=assembly.vae_gan,
-        model={"latent_dim": 64, "filters": 32, "feature_scale": 0.5, "gamma": 0.02},
+        model={"latent_dim": 64, "filters": 32, "feature_scale": 0.25, "gamma": 0.005},
         training=_TRAINING | {"epochs": 600, "batch_size": 50},
     ),
 }
