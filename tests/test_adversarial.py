@@ -292,12 +292,15 @@ def test_batch_normalization_sees_data_and_generated_apart():
     np.testing.assert_allclose(together, apart, rtol=1e-5)
 
 
-def test_labels_steer_both_sides():
+def test_labels_steer_both_sides(tmp_path):
     judge = tfvae.layers.Discriminator(network(), num_classes=4)
     model = tfvae.GAN(decoder(), judge, latent_dim=3, num_classes=4)
     x, y = images(32), np.arange(32) % 4
     model.compile()
-    history = model.fit((x, y), epochs=2, batch_size=8, verbose=0).history
+    picture = tfvae.callbacks.SampleGrid(4, y=[0, 1, 2, 3], folder=tmp_path)
+    options = {"epochs": 2, "batch_size": 8, "verbose": 0, "callbacks": picture}
+    history = model.fit((x, y), **options).history
+    assert (tmp_path / "samples_0002.png").exists()
     assert np.isfinite(list(history.values())).all()
     one, other = (model.sample(4, seed=0, y=k).numpy() for k in (0, 1))
     assert np.abs(one - other).max() > 1e-4
@@ -429,6 +432,19 @@ def test_a_critic_without_zero_never_pauses():
 
 
 WRONG = {
+    "size": (
+        lambda: tfvae.VAEGAN(
+            encoder(),
+            decoder(),
+            tfvae.networks.mlp_encoder((9, 9, 1), [8]),
+            latent_dim=3,
+        ),
+        r"`network` must be of inputs .* Received: network='of inputs \[9, 9, 1\]'",
+    ),
+    "last": (
+        lambda: tfvae.networks.dcgan_generator(SHAPE, 2, "sigmoidd"),
+        "`activation` must be",
+    ),
     "optimizer": (
         lambda: gan().compile(optimizer="adam"),
         "`optimizer` must be left out for generator_optimizer, discriminator_opt",

@@ -189,6 +189,7 @@ def dcgan_generator(event_shape, filters=64, activation="sigmoid", params_size=1
     for n in inner:
         up = keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False)
         layers += [up, *_normalized()]
+    activation = None if activation is None else _activation(activation)
     last = keras.layers.Conv2DTranspose(channels, 4, 2, "same", activation=activation)
     crop = _cropped(start[0] * factor - height, start[1] * factor - width)
     return keras.Sequential([*layers, last, crop], name="generator")

@@ -26,6 +26,7 @@ parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--epochs", type=int, default=16)
 parser.add_argument("--limit", type=int, default=60_000, help="training images")
 parser.add_argument("--loss", default="non_saturating", help="of the discriminator")
+parser.add_argument("--gradient-penalty", type=float, help="its weight, of the loss")
 parser.add_argument("--feature-scale", type=float, default=0.25)
 parser.add_argument("--gamma", type=float, default=0.005, help="of the VAE-GAN")
 parser.add_argument("--learning-rate", type=float, default=5e-4)
@@ -39,6 +40,9 @@ parser.add_argument("--out", type=pathlib.Path, default="adversarial.csv")
 parser.add_argument("--pictures", type=pathlib.Path, default=".")
 options = parser.parse_args()
 LATENTS, BATCH = 64, 128
+LOSS = tfvae.objectives.AdversarialLoss(
+    options.loss, gradient_penalty=options.gradient_penalty
+)
 
 
 def arrays(split):
@@ -79,7 +83,7 @@ def vae_gan(shape):
         latent_dim=LATENTS,
         feature_scale=options.feature_scale,
         gamma=options.gamma,
-        adversarial_loss=options.loss,
+        adversarial_loss=LOSS,
     )
     return model, [f"{player}_optimizer" for player in model.players]
 
@@ -91,7 +95,7 @@ def gan(shape):
         generator,
         discriminator(shape),
         latent_dim=LATENTS,
-        adversarial_loss=options.loss,
+        adversarial_loss=LOSS,
     )
     return model, [f"{player}_optimizer" for player in model.players]
 
@@ -164,7 +168,9 @@ def main():
         if name == "real":
             row |= figures(x[: len(test)], test, features, whole)
         else:
-            row |= {"loss": options.loss} if name != "vae" else {}
+            if name != "vae":
+                penalty = LOSS.gradient_penalty
+                row |= {"loss": LOSS.kind, "gradient_penalty": penalty}
             row |= {"filters": options.filters, "epochs": options.epochs}
             row["learning_rate"] = options.learning_rate
             model, seconds = trained(name, x)
@@ -178,12 +184,11 @@ def main():
 
 def write(row):
     """Appends a row, rounded, with a header where the file is new."""
-    names = ["data", "model", "loss", "filters", "learning_rate", "seed", "epochs"]
-    names += ["frechet", "precision", "recall", "modes", "sharpness", "skipped"]
-    names.append("seconds")
+    names = "data model loss gradient_penalty filters learning_rate seed epochs"
+    names += " frechet precision recall modes sharpness skipped seconds"
     new = not options.out.exists()
     with options.out.open("a", newline="") as file:
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, names.split())
         if new:
             writer.writeheader()
         short = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}

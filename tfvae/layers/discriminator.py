@@ -76,6 +76,8 @@ class Discriminator(Configurable, keras.layers.Layer):
         super().__init__(**kwargs)
         layer = keras.layers.Layer
         checks.instance(layer, "a Keras model or layer", network=network)
+        if len(getattr(network, "outputs", "1")) != 1:
+            checks.fail("a network with one output", network=network)
         self.num_classes = checks.integer(minimum=0, num_classes=num_classes)
         self.spectral_normalization = bool(spectral_normalization)
         if spectral_normalization:
@@ -90,6 +92,9 @@ class Discriminator(Configurable, keras.layers.Layer):
     def build(self, input_shape):
         if self.built:
             return
+        known, shape = self.input_shape, list(input_shape[1:])
+        if known and list(known[1:]) != shape:
+            checks.fail(f"of inputs {shape}", network=f"of inputs {list(known[1:])}")
         _, h = self._features(tf.zeros([1, *input_shape[1:]]), training=False)
         if h.shape[-1] == 1:
             expected = "to two features or more: `head` makes the logit"
