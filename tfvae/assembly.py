@@ -73,15 +73,21 @@ def ivae(event_shape, *, latent_dim, num_classes, hidden_units, activation, cont
     )
 
 
-def dcgan(event_shape, *, filters, **options):
+def dcgan(event_shape, *, filters, adversarial_loss, gradient_penalty, **options):
     """A GAN of DCGAN's networks."""
+    options["adversarial_loss"] = objectives.AdversarialLoss(
+        adversarial_loss, gradient_penalty=gradient_penalty
+    )
     generator = networks.dcgan_generator(event_shape, filters)
     discriminator = networks.dcgan_discriminator(event_shape, filters)
     return GAN(generator, discriminator, **options)
 
 
-def vae_gan(event_shape, *, filters, **options):
+def vae_gan(event_shape, *, filters, gradient_penalty, **options):
     """A VAE-GAN of DCGAN's networks, with the features of the last convolution."""
+    options["adversarial_loss"] = objectives.AdversarialLoss(
+        gradient_penalty=gradient_penalty
+    )
     encoder, judge = (
         networks.dcgan_discriminator(event_shape, filters) for _ in range(2)
     )

@@ -28,10 +28,11 @@ import tfvae
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--models", nargs="+", default=["vae", "vae_gan"])
 parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--steps", type=int, default=6000)
+parser.add_argument("--steps", type=int, default=4000)
 parser.add_argument("--filters", type=int, default=32)
-parser.add_argument("--feature-scale", type=float, default=0.1)
-parser.add_argument("--gamma", type=float, default=0.001, help="of the VAE-GAN")
+parser.add_argument("--feature-scale", type=float, default=0.15)
+parser.add_argument("--gamma", type=float, default=0.002, help="of the VAE-GAN")
+parser.add_argument("--gradient-penalty", type=float, default=10.0)
 parser.add_argument("--data-dir")
 parser.add_argument("--manual-dir", help="folder of olivettifaces.mat")
 parser.add_argument("--out", type=pathlib.Path, default="faces.csv")
@@ -82,6 +83,9 @@ def trained(name, x):
         network = tfvae.networks.dcgan_discriminator(shape, filters)
         networks.append(tfvae.layers.Discriminator(network, feature_layer="conv_2"))
         weights = {"feature_scale": options.feature_scale, "gamma": options.gamma}
+        weights["adversarial_loss"] = tfvae.objectives.AdversarialLoss(
+            "non_saturating", gradient_penalty=options.gradient_penalty
+        )
         model = tfvae.VAEGAN(*networks, latent_dim=LATENTS, **weights)
         model.compile(adam, adam, adam)
     begin = time.perf_counter()
