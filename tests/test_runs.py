@@ -263,7 +263,7 @@ def test_a_model_of_labels_is_trained_evaluated_and_pictured(tmp_path):
 
 @pytest.mark.parametrize("name", ["gan_mnist", "vaegan_fashion_mnist"])
 def test_an_adversarial_model_keeps_its_last_epoch(tmp_path, name):
-    settings = ["filters=4", "latent_dim=2", "batch_size=400", "epochs=2"]
+    settings = ["filters=4", "latent_dim=2", "batch_size=400", "epochs=2", "decay=1"]
     config = presets.configure(name, settings, "digits")
     one = trained(tmp_path / "one", config, 1)
     two = runs.resume(one.run.path, 2)
