@@ -13,6 +13,7 @@ pictures and appends a row a model to --out.
 
 import argparse
 import csv
+import functools
 import pathlib
 import time
 
@@ -28,11 +29,11 @@ import tfvae
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--models", nargs="+", default=["vae", "vae_gan"])
 parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--steps", type=int, default=4000)
-parser.add_argument("--filters", type=int, default=32)
-parser.add_argument("--feature-scale", type=float, default=0.15)
-parser.add_argument("--gamma", type=float, default=0.002, help="of the VAE-GAN")
-parser.add_argument("--gradient-penalty", type=float, default=10.0)
+parser.add_argument("--steps", type=int, default=3400)
+parser.add_argument("--filters", type=int, default=16)
+parser.add_argument("--feature-scale", type=float, default=0.03)
+parser.add_argument("--gamma", type=float, default=1e-4, help="of the VAE-GAN")
+parser.add_argument("--gradient-penalty", type=float, default=0.0)
 parser.add_argument("--data-dir")
 parser.add_argument("--manual-dir", help="folder of olivettifaces.mat")
 parser.add_argument("--out", type=pathlib.Path, default="faces.csv")
@@ -74,8 +75,10 @@ def trained(name, x):
         decoder, "learned", initial_scale=0.1, loc_activation="sigmoid"
     )
     networks = [encoder, likelihood]
-    rate = keras.optimizers.schedules.CosineDecay(5e-4, options.steps, 0.01)
-    adam = keras.optimizers.Adam(rate, beta_1=0.5)
+    decay = functools.partial(
+        keras.optimizers.schedules.CosineDecay, decay_steps=options.steps, alpha=0.01
+    )
+    adam, fast = (keras.optimizers.Adam(decay(r), beta_1=0.5) for r in (5e-4, 1e-3))
     if name == "vae":
         model = tfvae.VAE(*networks, latent_dim=LATENTS)
         model.compile(adam)
@@ -87,7 +90,7 @@ def trained(name, x):
             "non_saturating", gradient_penalty=options.gradient_penalty
         )
         model = tfvae.VAEGAN(*networks, latent_dim=LATENTS, **weights)
-        model.compile(adam, adam, adam)
+        model.compile(adam, adam, discriminator_optimizer=fast)
     begin = time.perf_counter()
     steps = min(200, options.steps)
     epochs = {"epochs": options.steps // steps, "steps_per_epoch": steps}

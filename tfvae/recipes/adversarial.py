@@ -48,7 +48,13 @@ PRESETS = {
         "VAE-GAN on the 64 x 64 faces of 30 people, tested on ten others",
         data={"source": "olivetti_faces", "binarize": None},
         build=assembly.vae_gan,
-        model=_VAE_GAN,
+        model=_VAE_GAN
+        | {
+            "filters": 16,
+            "gradient_penalty": 0.0,
+            "feature_scale": 0.03,
+            "gamma": 1e-4,
+        },
         training=_TRAINING | {"epochs": 800, "batch_size": 50},
     ),
 }
