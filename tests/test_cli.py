@@ -368,6 +368,7 @@ def test_a_closed_stdout_gives_no_traceback_and_no_log_lines_reach_it():
         ("vae_mnist", "mnist"),
         ("vae_frey_face", "frey_faces"),
         ("conv_vae_fashion_mnist", "fashion_mnist"),
+        ("vaegan_faces", "olivetti_faces"),
     ],
 )
 def test_presets_train_on_real_data(preset, folder, shared_data, tmp_path, tfvae_cli):

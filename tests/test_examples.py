@@ -41,6 +41,7 @@ def test_identifiable_vae_beside_a_vae(tmp_path):
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
 
 
+@pytest.mark.slow
 def test_import_time(tmp_path):
     assert "tfvae / base" in run(
         "benchmarks/import_time.py", "--runs=1", folder=tmp_path
@@ -58,6 +59,7 @@ def test_figures_of_the_vae_paper(tmp_path):
     assert (tmp_path / "vae_paper/vae_paper_figure_3.png").exists()
 
 
+@pytest.mark.slow
 def test_speed_of_training_and_evaluation(tmp_path):
     out = run("benchmarks/throughput.py", "--rows=256", "--epochs=1", folder=tmp_path)
     assert "tfvae is 1.00 x this" in out
@@ -75,6 +77,7 @@ def test_speed_of_training_and_evaluation(tmp_path):
     assert "compile and first step" in out
 
 
+@pytest.mark.slow
 def test_posteriors_side_by_side(tmp_path):
     small = ["--data=digits", "--epochs=2", "--draws=10", "--seeds=1"]
     two = ["--posteriors", "mean-field", "IAF, 1"]
@@ -136,6 +139,7 @@ def test_a_gan_draws_the_digits_asked_for(tmp_path):
     assert (tmp_path / "out/gan.tflite").exists()
 
 
+@pytest.mark.slow
 def test_glasses_on_and_off(tmp_path, shared_data):
     small = ["--steps=5", "--filters=2", f"--data-dir={tmp_path}"]
     originals = f"--manual-dir={shared_data / 'olivetti_faces'}"

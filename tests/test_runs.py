@@ -261,7 +261,10 @@ def test_a_model_of_labels_is_trained_evaluated_and_pictured(tmp_path):
     assert not (tmp_path / "samples.png").exists()
 
 
-@pytest.mark.parametrize("name", ["gan_mnist", "vaegan_fashion_mnist"])
+@pytest.mark.parametrize(
+    "name",
+    ["gan_mnist", pytest.param("vaegan_fashion_mnist", marks=pytest.mark.slow)],
+)
 def test_an_adversarial_model_keeps_its_last_epoch(tmp_path, name):
     settings = ["filters=4", "latent_dim=2", "batch_size=400", "epochs=2", "decay=1"]
     config = presets.configure(name, settings, "digits")
