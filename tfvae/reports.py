@@ -8,7 +8,7 @@ import numpy as np
 from tfvae import checks, likelihoods, metrics, plots, presets
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
-from tfvae.models import GAN, VAE
+from tfvae.models import GAN, VAE, feeding
 from tfvae.models.adversarial import Adversarial
 from tfvae.runs import whole
 
@@ -149,13 +149,8 @@ def _image_figures(model, x):
 
 def _joined(dataset):
     """All examples of a data set: an array, or a pair of x and labels."""
-    batches = zip(*map(_pair, dataset), strict=True)
-    parts = tuple(np.concatenate(column) for column in batches)
-    return parts if len(parts) > 1 else parts[0]
-
-
-def _pair(batch):
-    return batch if isinstance(batch, tuple) else (batch,)
+    x, y = feeding.to_arrays(dataset)
+    return x if y is None else (x, y)
 
 
 def _rows(data, limit):

@@ -75,7 +75,7 @@ class Progress(keras.callbacks.Callback):
         self.bar.update(self.task, completed=self.epoch + done)
 
     def on_epoch_end(self, epoch, logs=None):
-        names = [self.model.monitor] if self.model.monitor else self.model.term_names
-        names = [*names, f"val_{names[0]}"] if self.model.monitor else names
+        monitor = self.model.monitor
+        names = [monitor, f"val_{monitor}"] if monitor else self.model.term_names
         text = ", ".join(f"{name} {logs[name]:.2f}" for name in names) + " nats"
         self.bar.update(self.task, completed=epoch + 1, description=text)

@@ -55,21 +55,6 @@ def arrays_to_dataset(arrays, batch_size, shuffle=None, repeat=False):
     return prefetched(dataset)
 
 
-def pairs(x):
-    """A stream of pairs as two arrays.
-
-    Raises:
-        TypeError: Where its elements are no pairs.
-    """
-    batches = [x[i] for i in range(len(x))] if hasattr(x, "__getitem__") else list(x)
-    if any(
-        not isinstance(batch, (tuple, list)) or len(batch) != 2 for batch in batches
-    ):
-        checks.fail("a data set of pairs", error=TypeError, x=x)
-    sides = zip(*batches, strict=True)
-    return [np.concatenate([np.asarray(part) for part in side]) for side in sides]
-
-
 def first_batch(x):
     """The first batch of a stream, and a stream that still has it.
 

@@ -90,7 +90,9 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             2016, https://arxiv.org/abs/1512.09300
         """
         if feeding.is_stream(x):  # in one pass: its order may change
-            x, y = feeding.pairs(x)
+            stream, (x, y) = x, feeding.to_arrays(x)
+            if y is None:
+                checks.fail("a data set of pairs", error=TypeError, x=stream)
         z, y = np.asarray(self.encode(x, u)), np.asarray(y)
         y = checks.labels(2, len(z), y=y.astype("int32") if y.dtype == bool else y)
         if y.min() == y.max():
