@@ -72,7 +72,8 @@ def rows(run):
 
 def test_a_model_without_latents_is_trained_reported_and_exported(tfvae_cli, tmp_path):
     out = tmp_path / "run"
-    small = ["--set", "hidden_units=[16]", "--set", "binarize=dynamic", "--epochs", 2]
+    small = ["hidden_units=[16]", "num_masks=2", "binarize=dynamic", "epochs=2"]
+    small = [word for setting in small for word in ("--set", setting)]
     train = ["train", "made_mnist", "--data", "digits", "--out", out]
     code, shown, _ = tfvae_cli(*train, *small)
     assert code == 0
@@ -117,7 +118,7 @@ def test_train_writes_every_file_of_a_run(finished):
     pictures = {f"{name}.png" for name in PICTURES.split()}
     texts = {"config.json", "history.csv", "metrics.json"}
     models = {"model.keras", "checkpoint-000002.keras", "saved_model"}
-    assert names == pictures | texts | models | {"vae_digits.tflite"}
+    assert names == pictures | texts | models | {"vae_digits.tflite", "vae_digits.json"}
     assert (finished / "saved_model/1/saved_model.pb").exists()
     assert tfvae.load(finished / "model.keras").latent_dim == 2
     assert json.loads((finished / "config.json").read_text())["training"]["seed"] == 5
@@ -163,7 +164,9 @@ def test_sample_and_export_write_where_they_are_told(run, tfvae_cli, tmp_path):
     code, out, _ = tfvae_cli("sample", run, "--num", 3, "--out", tmp_path / "x.png")
     assert (code, out) == (0, f"Wrote:\n  {tmp_path}/x.png\n")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
-    code, out, err = tfvae_cli("export", run, "--tflite", tmp_path / "b.tflite")
+    code, out, err = tfvae_cli(
+        "export", run, "--tflite", tmp_path / "b.tflite", "--quantize", "int8"
+    )
     assert (code, out) == (0, f"Wrote:\n  {run}/saved_model/2\n  {tmp_path}/b.tflite\n")
     assert err == ""
 
@@ -247,6 +250,7 @@ BAD = {  # arguments: exit code, part of the message
     "sample run --out x.nope": (2, "nope"),
     "sample run --out nope/x.png": (2, "nope"),
     "export run --tflite x.txt": (2, "ends in .tflite"),
+    "export run --quantize int4": (2, "one of ['dynamic_range', 'float16', 'int8']"),
     "export run --savedmodel torn.npz": (2, "can be written"),
 }
 

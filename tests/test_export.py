@@ -2,74 +2,31 @@ import contextlib
 import hashlib
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
 
 import tfvae
 from tests import session_loader
-from tests.checks import AUTOREGRESSIVE, MODELS, POSTERIORS, SHAPE, decoder, encoder
-from tfvae.export import archive, saved_model, to_saved_model, to_tflite
+from tests.checks import MODELS
+from tests.exports import EXPORTED, assert_same, build, inputs_of
+from tfvae.export import (
+    archive,
+    load_saved_model,
+    saved_model,
+    to_saved_model,
+    to_tflite,
+)
 from tfvae.models.signatures import Signature
-
-EXPORTED_AS_THEY_ARE = [
-    "VAE",
-    "IWAE",
-    "VAE-own-networks",
-    "IAFVAE",
-    "PlanarFlowVAE",
-    "AuxiliaryVAE",
-    "VAE-FlowPrior",
-]
-EXPORTED = {
-    **{name: MODELS[name] for name in EXPORTED_AS_THEY_ARE},
-    **AUTOREGRESSIVE,
-    "IVAE-labels": lambda: tfvae.IVAE(
-        encoder(), decoder(), latent_dim=3, num_classes=3
-    ),
-    "IVAE-ConditionalLaplace": lambda: tfvae.IVAE(
-        encoder(),
-        decoder(),
-        latent_dim=3,
-        prior=tfvae.priors.ConditionalLaplace(3, context_shape=(2,)),
-    ),
-    "PixelCNN-labels": lambda: tfvae.PixelCNN(
-        tfvae.layers.GatedPixelNetwork(SHAPE, 8, 2, first_kernel_size=3, context_dim=3),
-        num_classes=3,
-    ),
-    "GAN": lambda: tfvae.GAN(decoder(), encoder(), latent_dim=3),
-    "GAN-labels": lambda: tfvae.GAN(
-        decoder(),
-        tfvae.layers.Discriminator(
-            encoder(), num_classes=3, spectral_normalization=True
-        ),
-        latent_dim=3,
-        num_classes=3,
-    ),
-    "VAEGAN": lambda: tfvae.VAEGAN(encoder(), decoder(), encoder(), latent_dim=3),
-    "BetaVAE-conv-ContinuousBernoulli": lambda: tfvae.BetaVAE(
-        tfvae.networks.conv_encoder(SHAPE, [4], 16),
-        tfvae.likelihoods.ContinuousBernoulli(
-            tfvae.networks.conv_decoder(SHAPE, [4], 16)
-        ),
-        latent_dim=3,
-    ),
-    "VAE-spline-posterior": lambda: tfvae.VAE(
-        POSTERIORS["FlowPosterior"](), decoder(), latent_dim=3
-    ),
-    "FullCovarianceVAE-Normal-predicted": lambda: tfvae.FullCovarianceVAE(
-        encoder(),
-        tfvae.likelihoods.Normal(decoder(params_size=2), "predicted"),
-        latent_dim=3,
-    ),
-}
 
 # Inputs and outputs of every signature, as design.md has them.
 VAE_SIGNATURES = {
@@ -93,52 +50,6 @@ AUTOREGRESSIVE_SIGNATURES = {
 # Code of this machine, files of the server, its output.
 DENIED_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
 DENIED_OPS |= {"ReadFile", "WriteFile", "MatchingFiles", "Print", "PrintV2"}
-
-LITE_SCRIPT = """
-import sys
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-
-def runner(name):
-    return Interpreter(sys.argv[1]).get_signature_runner(name)
-
-requests, answers = {}, {}
-for key, value in np.load(sys.argv[2]).items():
-    request, _, argument = key.rpartition("/")
-    requests.setdefault(request, {})[argument] = value
-for request, arguments in requests.items():
-    for name, answer in runner(request.split("/")[0])(**arguments).items():
-        answers[f"{request}/{name}"] = answer
-twice, once = runner("sample_random"), runner("sample_random")
-given = {
-    name: np.zeros([2, *detail["shape"][1:]], detail["dtype"])
-    for name, detail in twice.get_input_details().items()
-}
-draws = [draw(**given)["x"] for draw in (twice, twice, once)]
-assert not [name for name in sys.modules if name.startswith(("tensorflow", "keras"))]
-np.savez(sys.argv[3], draws=draws, **answers)
-"""
-
-
-def build(name):
-    """A model with an optimizer, and weights of which none is zero."""
-    model = EXPORTED[name]()
-    model.build((None, *SHAPE))
-    model.compile("adam")
-    for weight in model.trainable_variables:
-        weight.assign(keras.random.normal(weight.shape, stddev=0.3, seed=1))
-    return model
-
-
-def inputs_of(signature, num_rows):
-    examples = {spec.name: archive.example(spec, 7) for spec in signature.inputs}
-    return {name: value[:num_rows] for name, value in examples.items()}
-
-
-def assert_same(answer, wanted):
-    assert answer.keys() == wanted.keys()
-    for name, value in wanted.items():  # 1e-5: what an exporter lets through
-        np.testing.assert_allclose(answer[name], value, rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +194,22 @@ def test_nothing_is_published_that_differs_by_more_than_1e_5(
     assert os.listdir(tmp_path) == published
 
 
+@pytest.mark.parametrize("export", [to_saved_model, to_tflite])
+def test_a_full_disk_leaves_what_was_there(export, tmp_path):
+    """The limit is one on the size of files, which needs no rights."""
+    path = tmp_path / "model.tflite"
+    path.mkdir() if export is to_saved_model else path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
+    try:
+        with pytest.raises(OSError, match="Nothing was published.*File too large"):
+            export(build("VAE"), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert os.listdir(tmp_path) == [path.name]
+    assert path.is_dir() and not list(path.iterdir()) or path.read_text() == "old"
+
+
 @pytest.mark.parametrize("part", ["write", "compare", "sha256", "sync"])
 def test_an_export_that_breaks_off_leaves_nothing(model, tmp_path, monkeypatch, part):
     def full(*args):
@@ -295,7 +222,7 @@ def test_an_export_that_breaks_off_leaves_nothing(model, tmp_path, monkeypatch, 
 
 
 def test_exporters_that_race_get_versions_of_their_own(model, tmp_path, monkeypatch):
-    barrier, next_version = threading.Barrier(3), saved_model._next_version
+    barrier, next_version = threading.Barrier(8), saved_model._next_version
 
     def late(path):
         number = next_version(path)
@@ -306,84 +233,24 @@ def test_exporters_that_race_get_versions_of_their_own(model, tmp_path, monkeypa
 
     seen = set()
     monkeypatch.setattr(saved_model, "_next_version", late)
-    with ThreadPoolExecutor(3) as pool:
-        paths = list(pool.map(lambda _: to_saved_model(model, tmp_path), range(3)))
-    assert sorted(path.name for path in paths) == ["1", "2", "3"]
-    assert sorted(os.listdir(tmp_path)) == ["1", "2", "3"]
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: to_saved_model(model, tmp_path), range(8)))
+    assert sorted(path.name for path in paths) == [*"12345678"]
+    assert sorted(os.listdir(tmp_path)) == [*"12345678"]
 
 
 def test_of_exporters_that_race_for_a_version_one_wins(model, tmp_path, monkeypatch):
-    write_manifest = saved_model._write_manifest
+    write_manifest = archive.write_manifest
 
     def overtaken(folder):
         write_manifest(folder)
         monkeypatch.undo()
         to_saved_model(model, tmp_path, version=4)
 
-    monkeypatch.setattr(saved_model, "_write_manifest", overtaken)
+    monkeypatch.setattr(archive, "write_manifest", overtaken)
     with pytest.raises(ValueError, match="Received: version=4"):
         to_saved_model(model, tmp_path, version=4)
     assert os.listdir(tmp_path) == ["4"]
-
-
-@pytest.mark.parametrize("name", [n for n in EXPORTED if "PixelRNN" not in n])
-def test_a_lite_file_answers_as_the_model_without_tensorflow(name, tmp_path):
-    pytest.importorskip("ai_edge_litert")
-    model = build(name)
-    path = to_tflite(model, tmp_path / "model.tflite", batch_size=2)
-    requests, wanted = {}, {}
-    for key, signature in model.lite_signatures().items():
-        if key == "sample_random":
-            continue
-        for num_rows in (1, 7):
-            inputs, request = inputs_of(signature, num_rows), f"{key}/{num_rows}"
-            requests |= {f"{request}/{name}": value for name, value in inputs.items()}
-            for name, value in signature.function(**inputs).items():
-                wanted[f"{request}/{name}"] = value
-    answers = run_lite(path, requests, tmp_path)
-    draws = answers.pop("draws")
-    assert_same(answers, wanted)
-    assert draws.shape == (3, 2, *SHAPE)
-    assert np.isfinite(draws).all()
-    # Also of two processes, whatever seed was set where the file was written.
-    assert len(np.unique(draws, axis=0)) == 3
-    assert schema.BuiltinOperator.CUSTOM not in operators(path)
-
-
-def test_a_lite_file_of_recurrences_is_refused(tmp_path):
-    with pytest.raises(RuntimeError, match="TFLite lacks the operators of a PixelRNN"):
-        to_tflite(build("PixelRNN-row"), tmp_path / "model.tflite")
-
-
-def run_lite(path, requests, folder):
-    np.savez(folder / "requests.npz", **requests)
-    files = [path, folder / "requests.npz", folder / "answers.npz"]
-    run = [sys.executable, "-c", LITE_SCRIPT, *files]
-    subprocess.run(run, check=True)
-    return dict(np.load(folder / "answers.npz"))
-
-
-def operators(path):
-    model = schema.Model.GetRootAs(path.read_bytes(), 0)
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    return {code.BuiltinCode() for code in codes}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"path": "model.bin"}, "ends in .tflite. Received: path="),
-        ({"signatures": ["decod"]}, "Received: .*'decod'. Did you mean 'decode'"),
-        ({"signatures": []}, "one or more names"),
-        ({"signatures": "decode"}, "one or more names"),
-        ({"batch_size": 0}, "Received: batch_size=0"),
-    ],
-)
-def test_lite_arguments_that_make_no_sense_are_refused(tmp_path, arguments, message):
-    path = tmp_path / arguments.get("path", "model.tflite")
-    with pytest.raises(ValueError, match=message):
-        to_tflite(MODELS["VAE"](), **arguments | {"path": path})
-    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("export", [to_saved_model, to_tflite])
@@ -394,14 +261,87 @@ def test_only_built_models_of_this_package_are_exported(export, tmp_path):
         export(keras.Sequential(), tmp_path / "model.tflite")
 
 
-def test_an_operator_that_lite_lacks_is_named_and_the_old_file_stays(
-    model, tmp_path, monkeypatch
-):
-    path = tmp_path / "model.tflite"
-    path.write_text("old")
-    signatures = {"sample": type(model).signatures(model)["sample"]}
-    monkeypatch.setattr(model, "lite_signatures", lambda batch_size: signatures)
-    with pytest.raises(RuntimeError, match=r"lack .*StatelessRandomUniformFullInt"):
-        to_tflite(model, path)
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == [path.name]
+def test_the_loader_answers_and_notices_every_damage(model, tmp_path):
+    path = to_saved_model(model, tmp_path)
+    decode = load_saved_model(path).signatures["decode"]
+    assert decode(x=tf.ones([2, 1]))["y"].numpy().tolist() == [[2.0], [2.0]]
+    files = [p for p in path.rglob("*") if p.is_file()]
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        file = files[rng.integers(len(files))]
+        content = file.read_bytes()
+        if rng.random() < 1 / 6:
+            file.write_bytes(content[: rng.integers(len(content))])
+        else:
+            flipped = bytearray(content)
+            flipped[rng.integers(len(content))] ^= 1 << rng.integers(8)
+            file.write_bytes(flipped)
+        with pytest.raises(ValueError, match="as in its manifest.json"):
+            load_saved_model(path)
+        file.write_bytes(content)
+    (path / "assets.extra" / "more").touch()
+    with pytest.raises(ValueError, match="Changed: assets.extra/more"):
+        load_saved_model(path)
+    with pytest.raises(FileNotFoundError, match="with a manifest.json"):
+        load_saved_model(tmp_path)
+
+
+def test_keras_export_writes_our_signatures(model, tmp_path):
+    model.export(tmp_path / "folder")
+    assert list(load_saved_model(tmp_path / "folder").signatures) == ["decode"]
+    with pytest.raises(ValueError, match="a folder that is not there yet"):
+        model.export(tmp_path / "folder")
+    with pytest.raises(ValueError, match="Received: format='onnx'"):
+        model.export(tmp_path / "other", format="onnx")
+    with pytest.raises(ValueError, match="`input_signature` must be left out"):
+        model.export(tmp_path / "other", input_signature=[])
+    build("VAE").export(
+        tmp_path / "vae.tflite", format="litert", signatures=["decode"], verbose=False
+    )
+    assert sorted(os.listdir(tmp_path)) == ["folder", "vae.json", "vae.tflite"]
+
+
+EXPORTERS = """
+import os, sys, tempfile
+import tensorflow as tf
+import tfvae
+from tests.exports import build
+from tfvae.models.signatures import Signature
+
+for line in sys.stdin:  # of one process for all, as importing takes longest
+    if os.fork():
+        continue
+    two, x = tf.Variable(2.0), tf.TensorSpec([None, 1], tf.float32, name="x")
+    model = tfvae.GAN.__new__(tfvae.GAN)
+    object.__setattr__(model, "signatures", lambda: {
+        "decode": Signature(lambda x: {"y": two * x}, (x,))
+    })
+    print(os.getpid(), flush=True)
+    while True:
+        tfvae.export.to_saved_model(model, line.strip())
+"""
+
+
+@pytest.mark.slow
+def test_exporters_that_are_killed_leave_no_half_version(tmp_path):
+    """Eight at once, a hundred times one of them killed at a random moment."""
+    command = [sys.executable, "-c", EXPORTERS]
+    pipe, rng = subprocess.PIPE, np.random.default_rng(0)
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as exporters:
+        running = []
+        for _ in range(108):
+            exporters.stdin.write(f"{tmp_path}\n")
+            exporters.stdin.flush()
+            running.append(int(exporters.stdout.readline()))
+            if len(running) == 8:
+                time.sleep(rng.random())
+                os.kill(running.pop(rng.integers(8)), signal.SIGKILL)
+        for process in running:
+            os.kill(process, signal.SIGKILL)
+        exporters.kill()
+    versions = [path for path in tmp_path.iterdir() if path.name.isdecimal()]
+    assert len(versions) > 100
+    for path in versions:
+        archive.verify(path)
+        answer = tf.saved_model.load(str(path)).signatures["decode"](x=tf.ones([1, 1]))
+        assert answer["y"].numpy() == 2.0

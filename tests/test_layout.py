@@ -16,7 +16,8 @@ RANKS = [
     {"models"},
     {"assembly", "loading", "presets", "recipes"},
     {"runs"},
-    {"reports"},
+    {"reports", "web"},
+    {"publishing"},
     {"cli", "terminal"},
 ]
 

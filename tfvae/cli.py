@@ -1,4 +1,4 @@
-"""The command line: list, train, evaluate, sample, export."""
+"""The command line: list, train, evaluate, sample, export, web."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ import rich.text
 import typer
 
 import tfvae
-from tfvae import checks, presets, reports, runs, terminal
+from tfvae import checks, presets, reports, runs, terminal, web
 
 app = typer.Typer(
     add_completion=False,
@@ -146,9 +146,35 @@ def export(
         Place, typer.Option(help="Folder of SavedModel versions.")
     ] = None,
     tflite: Annotated[Place, typer.Option(help="File for TFLite.")] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="float16, dynamic_range or int8; of --tflite.")
+    ] = None,
 ):
     """Export a run as the next SavedModel version and, if it can be, for TFLite."""
-    _paths(_export(_trained(run), savedmodel, tflite))
+    _paths(_export(_trained(run), savedmodel, tflite, quantize))
+
+
+@app.command("web")
+def show_in_browser(
+    run: Annotated[list[pathlib.Path], typer.Argument(help="Folders of runs.")],
+    out: Annotated[
+        Place, typer.Option(help="Folder of the page. Default: web in the first run.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any.")] = 8000,
+    serve: Annotated[bool, typer.Option(help="Serve it to this machine.")] = True,
+    node_modules: Annotated[
+        Place, typer.Option(help="Folder with LiteRT.js. Default: npm installs it.")
+    ] = None,
+):
+    """Build a page that runs models in the browser, and serve it on 127.0.0.1."""
+    subjects = web.of_runs([_trained(path) for path in run])
+    folder = web.build(out or run[0] / "web", subjects, node_modules)
+    _paths([folder])
+    if serve:
+        with web.server(folder, port) as server:
+            print(f"Open http://127.0.0.1:{server.server_port} (stop with Ctrl-C).")
+            with contextlib.suppress(SystemExit):  # of the signal
+                server.serve_forever()
 
 
 def main():
@@ -257,12 +283,14 @@ def _report(run, num_samples):
     print(f"{where}; log p(x) ± its standard error, {how}.")
 
 
-def _export(run, saved_model=None, tflite=None):
+def _export(run, saved_model=None, tflite=None, quantize=None):
     model, files = tfvae.load(run.model_file), []
     # First what is replaced as a whole: an error leaves no version too many.
-    if tflite or model.lite_signatures():
+    if tflite or quantize or model.lite_signatures():
         file = tflite or run.path / f"{run.config['preset']}.tflite"
-        files = [tfvae.export.to_tflite(model, file)]
+        data = reports.examples(run) if quantize == "int8" else None
+        options = {"quantize": quantize, "representative_data": data}
+        files = [tfvae.export.to_tflite(model, file, **options)]
     folder = saved_model or run.path / "saved_model"
     return [tfvae.export.to_saved_model(model, folder), *files]
 

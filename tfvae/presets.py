@@ -60,6 +60,22 @@ def configure(name, changes=(), source=None):
     return config | {"labels": preset.labels and same}
 
 
+def command(config):
+    """The command line that trains a configuration, but for paths of this machine."""
+    preset = get(config["preset"])
+    words = [f"tfvae train {config['preset']}"]
+    if config["data"]["source"] != preset.data["source"]:
+        words.append(f"--data {config['data']['source']}")
+    for part in PARTS:
+        for key, own in getattr(preset, part).items():
+            if key not in _PATHS and config[part][key] != own:
+                value = config[part][key]
+                if not isinstance(value, str):
+                    value = json.dumps(value, separators=(",", ":"))
+                words.append(f"--set {key}={value}")
+    return " ".join(words)
+
+
 def read(path):
     """A configuration as `configure` gave it, back from the JSON file of a run.
 

@@ -88,6 +88,11 @@ def _of_latents(model, x):
     return figures
 
 
+def examples(run):
+    """Some of the data a run is validated on, with u where the model takes it."""
+    return _rows(_joined(presets.datasets(run.config).valid), 100)
+
+
 def rows(figures):
     """What to show of a report: name, value and unit, as strings."""
     if "test_log_marginal" in figures:

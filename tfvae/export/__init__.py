@@ -1,6 +1,14 @@
 """Models outside Python: SavedModels for TF Serving, TFLite files for devices."""
 
-from tfvae.export.lite import to_tflite
-from tfvae.export.saved_model import to_saved_model
+from tfvae.export.lite import load_tflite, to_tflite
+from tfvae.export.saved_model import load_saved_model, to_saved_model
+from tfvae.export.serving import serving_config, warmup_requests
 
-__all__ = ["to_saved_model", "to_tflite"]
+__all__ = [
+    "load_saved_model",
+    "load_tflite",
+    "serving_config",
+    "to_saved_model",
+    "to_tflite",
+    "warmup_requests",
+]

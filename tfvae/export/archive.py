@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ from tfvae import checks
 
 # Largest relative difference from the model that is published.
 TOLERANCE = 1e-5
+MANIFEST = "manifest.json"
 
 
 def write(signatures, path):
@@ -25,6 +27,9 @@ def write(signatures, path):
         signatures: Dict of `Signature` by name.
         path: Folder to write.
 
+    Returns:
+        The `question` that each signature was asked, by name.
+
     Raises:
         RuntimeError: Where a signature on disk answers otherwise than the model.
     """
@@ -33,8 +38,10 @@ def write(signatures, path):
     holder.weights = [v for function in functions.values() for v in function.variables]
     tf.saved_model.save(holder, str(path), signatures=functions)
     loaded = tf.saved_model.load(str(path)).signatures
-    for name, signature in signatures.items():
-        compare(signature, lambda name=name, **x: loaded[name](**x), f"{path}:{name}")
+    questions = {name: question(signature) for name, signature in signatures.items()}
+    for name, asked in questions.items():
+        compare(lambda name=name, **x: loaded[name](**x), *asked, f"{path}:{name}")
+    return questions
 
 
 def _trace(signature):
@@ -47,26 +54,43 @@ def _trace(signature):
     return function.get_concrete_function(**{s.name: s for s in signature.inputs})
 
 
-def compare(signature, exported, label):
-    """Raises unless an exported function answers as the model does on made-up inputs.
-
-    Functions that draw their own random numbers are only run.
-    """
+def question(signature):
+    """Made-up inputs, and what a model answers; nothing where it draws by itself."""
     inputs = {spec.name: example(spec) for spec in signature.inputs}
-    wanted, got = signature.function(**inputs), exported(**inputs)
-    for key in () if signature.random else wanted:
-        scale = np.maximum(1, np.abs(wanted[key]))
-        error = np.max(np.abs(wanted[key] - got[key]) / scale)
-        if not error <= TOLERANCE:
+    return inputs, {} if signature.random else signature.function(**inputs)
+
+
+def compare(exported, inputs, wanted, label, tolerance=TOLERANCE):
+    """Raises unless an exported function answers as the model does.
+
+    Args:
+        exported: Function of the inputs by name.
+        inputs: As in a `question`.
+        wanted: The answers of the model by name.
+        label: What to call the function in the message.
+        tolerance: Largest difference allowed, relative to values above 1.
+
+    Returns:
+        The largest difference; None where nothing is wanted.
+    """
+    got = exported(**inputs)
+    errors = {key: _difference(value, got[key]) for key, value in wanted.items()}
+    for key, error in errors.items():
+        if not error <= tolerance:
             raise RuntimeError(
                 f"Nothing was published: output {key!r} of {label} differs from the "
-                f"model's by {error:.2g}, more than {TOLERANCE}."
+                f"model's by {error:.2g}, more than {tolerance}."
             )
+    return max(errors.values(), default=None)
+
+
+def _difference(wanted, got):
+    return float(np.max(np.abs(wanted - got) / np.maximum(1, np.abs(wanted))))
 
 
 def example(spec, batch_size=3):
     """Made-up input for a `tf.TensorSpec`: values in [0, 1), labels, rows of seeds."""
-    shape = [batch_size, *spec.shape[1:]]
+    shape = [spec.shape[0] or batch_size, *spec.shape[1:]]
     rng = np.random.default_rng(0)
     if spec.dtype.is_bool:
         return tf.constant(rng.random(shape) < 0.5)
@@ -93,6 +117,9 @@ def scratch(parent):
         ) from error
     try:
         yield folder
+    except tf.errors.OpError as error:  # of TensorFlow's own writers
+        message = f"Nothing was published in {str(parent)!r}: {error.message}"
+        raise OSError(message) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -102,6 +129,40 @@ def check_model(model):
     if not callable(getattr(model, "signatures", None)):
         checks.fail("a tfvae model", error=TypeError, model=model)
     return model.signatures()
+
+
+def write_manifest(folder):
+    """Writes the SHA-256 of every file below a folder, and all of it to the disk."""
+    text = json.dumps({"sha256": _sums(folder)}, indent=2) + "\n"
+    (folder / MANIFEST).write_text(text)
+    for path in [folder, *folder.rglob("*")]:
+        sync(path)
+
+
+def verify(folder):
+    """Checks the files below a folder against its manifest.
+
+    Raises:
+        FileNotFoundError: Where there is no manifest.
+        ValueError: Where a file differs from it, is missing or too many.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        expected = f"a folder with a {MANIFEST}"
+        checks.fail(expected, error=FileNotFoundError, path=str(folder))
+    try:
+        wanted = json.loads(manifest.read_text())["sha256"].items()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        wanted = {MANIFEST: ""}.items()
+    if changed := sorted({name for name, _ in wanted ^ _sums(folder).items()}):
+        expected = f"a folder whose files are as in its {MANIFEST}"
+        checks.fail(expected, hint=f"Changed: {', '.join(changed)}.", path=str(folder))
+
+
+def _sums(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    sums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    return {name: sums[name] for name in sorted(sums) if name != MANIFEST}
 
 
 def sha256(path):

@@ -100,6 +100,8 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         which see nothing later. What is not known yet is 0, so that no mask is needed.
         """
         sequence, width = self.sequence(mask_index), tf.maximum(num_rows, 1)
+        if context is not None:
+            context = tf.pad(context, [[0, width - num_rows], [0, 0]])
         hidden, output, shortcut = self._blocks(mask_index, context)
 
         def step(place, x, *states):
@@ -121,9 +123,7 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         _, x, *_ = tf.while_loop(
             lambda place, *_: place < self.dim, step, loop, parallel_iterations=1
         )
-        # Not as in the loop: TFLite's converter would share what says how.
-        x = tf.transpose(x[None], [0, 2, 1])[0, :num_rows]
-        return tf.reshape(x, [num_rows, *self.event_shape])
+        return tf.reshape(_transposed(x)[:num_rows], [num_rows, *self.event_shape])
 
     def _blocks(self, mask_index, context):
         """The weights in the order in which `generate` uses them."""
@@ -142,6 +142,11 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         return blocks, _Block.of(output, last, inputs, columns), shortcut
 
 
+def _transposed(x):
+    """Not as in a loop, or TFLite's converter shares with it the constant of how."""
+    return tf.transpose(x[None], [0, 2, 1])[0]
+
+
 class _Block(typing.NamedTuple):
     """Weights `[blocks, units, inputs]` and biases `[blocks, units, batch or 1]`."""
 
@@ -157,7 +162,7 @@ class _Block(typing.NamedTuple):
         kernel = tf.gather(tf.pad(layer.kernel, [[0, 1], [0, 1]]), inputs)
         kernel = tf.transpose(tf.gather(kernel, units, axis=1), [1, 2, 0])
         bias = 0 * layer.kernel[:1] if layer.bias is None else layer.bias[None]
-        bias = tf.pad(tf.transpose(bias + shift), [[0, 1], [0, 0]])
+        bias = tf.pad(_transposed(bias + shift), [[0, 1], [0, 0]])
         return cls(kernel, tf.gather(bias, units))
 
     def at(self, i, x):

@@ -34,6 +34,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
+    noise = "uniform"
     # The classes of network that a model is made of.
     kinds = (AutoregressiveNetwork,)
 

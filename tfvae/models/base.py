@@ -28,6 +28,8 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
 
     # What x is conditional on; nothing by default.
     condition = Condition("y", None, 0)
+    # Distribution of the noise that `lite_signatures` take.
+    noise = "standard normal"
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -39,6 +41,11 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     @abc.abstractmethod
     def term_names(self):
         """Names of what `terms` gives beside the objective, in the order of reports."""
+
+    @property
+    def support(self):
+        """Least and greatest value that an element of x may have."""
+        return self.likelihood.support
 
     @property
     def monitor(self):

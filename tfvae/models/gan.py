@@ -206,9 +206,14 @@ class GAN(Adversarial, GenerativeModel):
         z = checks.array((self.latent_dim,), z=z)
         return self.run("serving_default", z=z, **self.condition.given(y, len(z)))["x"]
 
+    @property
+    def support(self):
+        """Least and greatest value that the generator gives, by its activation."""
+        return _range(self.generator)
+
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
-        low, high = _range(self.generator)
+        low, high = self.support
         because = "the generator's last activation"
         x = self._data(x)
         return checks.array(self.event_shape, low=low, high=high, because=because, x=x)

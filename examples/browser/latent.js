@@ -1,0 +1,69 @@
+/** Sliders through latent space. */
+
+import { paint, release, strip } from "./picture.js";
+import { latest } from "./tools.js";
+
+const FIRST = 8; // sliders in view; the others unfold
+const SAMPLES = 10;
+
+/** Sets the section up; returns what to do when the label changes. */
+export function setUp(root, model, page) {
+  let z = new Float32Array(model.latent_dim);
+  const find = (name) => root.querySelector(name);
+  const picture = find(".picture");
+  const show = latest(page, async () => {
+    paint(picture, await page.decode(z), model.shape);
+  });
+  const sliders = model.order.map((axis) => slider(axis, model.span));
+  for (const { input, output, axis } of sliders) {
+    input.addEventListener("input", () => {
+      z[axis] = input.valueAsNumber;
+      output.value = z[axis].toFixed(2);
+      show();
+    });
+  }
+  const move = (values) => {
+    z = Float32Array.from(values);
+    for (const { input, output, axis } of sliders) {
+      input.value = z[axis];
+      output.value = z[axis].toFixed(2);
+    }
+    return show();
+  };
+  place(root, sliders);
+  const row = find(".samples");
+  const sample = page.guarded(async () => {
+    const drawn = await page.samples(SAMPLES);
+    strip(row, drawn, model.shape, (item) => move(item.z));
+    row.firstElementChild.click();
+  });
+  find(".sample").addEventListener("click", sample);
+  find(".center").addEventListener("click", () => {
+    release(row);
+    move(z.fill(0));
+  });
+  const begin = page.guarded(async (item) => move(await page.encode(item.pixels)));
+  if (model.can("encode")) strip(find(".examples"), model.examples, model.shape, begin);
+  sample();
+  return show;
+}
+
+function slider(axis, span) {
+  const element = document.createElement("label");
+  element.className = "slider";
+  element.innerHTML = `<span>z<sub>${axis + 1}</sub></span>
+    <input type="range" min="${-span}" max="${span}" step="0.01" value="0">
+    <output>0.00</output>`;
+  const [input, output] = ["input", "output"].map((name) => element.querySelector(name));
+  return { axis, element, input, output };
+}
+
+function place(root, sliders) {
+  const [first, others] = root.querySelectorAll(".sliders");
+  const elements = sliders.map(({ element }) => element);
+  first.append(...elements.slice(0, FIRST));
+  others.append(...elements.slice(FIRST));
+  const details = root.querySelector("details");
+  details.hidden = elements.length <= FIRST;
+  details.querySelector("summary").textContent = `The other ${elements.length - FIRST}`;
+}

@@ -1,0 +1,103 @@
+"""What is told beside a TFLite file: meaning of inputs and outputs, and its SHA-256."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from tfvae import checks
+
+_MEANING = {
+    "x": "data",
+    "z": "latents",
+    "u": "what the prior is conditional on",
+    "y": "what x is conditional on",
+    "observed": "which elements of x are given",
+    "loc": "location of the prior",
+    "scale": "scale of the prior",
+    "log_prob": "log p(x), in nats",
+    "logits": "log odds of being data",
+}
+
+
+def beside(path):
+    """Path of the JSON file of a `.tflite` file."""
+    return path.with_suffix(".json")
+
+
+def describe(model, name, content, differences, quantize):
+    """The JSON file, as bytes.
+
+    Args:
+        model: The model that was exported.
+        name: Name of the `.tflite` file.
+        content: Its bytes.
+        differences: Of each signature, its largest difference from the model.
+        quantize: How numbers are held.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content)
+    about = {
+        "model": type(model).__name__,
+        "file": name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "quantize": quantize or "float32",
+        "signatures": {},
+    }
+    for key, difference in differences.items():
+        runner = interpreter.get_signature_runner(key)
+        about["signatures"][key] = {
+            "inputs": _tensors(model, runner.get_input_details()),
+            "outputs": _tensors(model, runner.get_output_details()),
+            "difference": difference,
+        }
+    return (json.dumps(about, indent=2) + "\n").encode()
+
+
+def verified(path):
+    """Bytes of a `.tflite` file, which are those that were written.
+
+    Raises:
+        FileNotFoundError: Where it or the JSON file beside it is missing.
+        ValueError: Where they do not fit together.
+    """
+    for file in (path, beside(path)):
+        if not file.is_file():
+            checks.fail("a file", error=FileNotFoundError, path=str(file))
+    content = path.read_bytes()
+    try:
+        wanted = json.loads(beside(path).read_text())["sha256"]
+    except (ValueError, KeyError, TypeError):
+        wanted = None
+    if hashlib.sha256(content).hexdigest() != wanted:
+        expected = f"a file with the SHA-256 in {beside(path).name}"
+        checks.fail(expected, hint="Export it again.", path=str(path))
+    return content
+
+
+def _tensors(model, details):
+    return {name: _tensor(model, name, detail) for name, detail in details.items()}
+
+
+def _tensor(model, name, detail):
+    """Shape, -1 being any number of rows, type, meaning, and range if it has one."""
+    tensor = {
+        "shape": np.asarray(detail["shape_signature"]).tolist(),
+        "dtype": np.dtype(detail["dtype"]).name,
+        "meaning": f"{model.noise} noise" if name == "noise" else _MEANING[name],
+    }
+    low, high = _range(model, name)
+    if np.isfinite([low, high]).all():
+        tensor["range"] = [low, high]
+    return tensor
+
+
+def _range(model, name):
+    if name == "x":
+        return model.support
+    if name == "noise" and model.noise == "uniform":
+        return 0.0, 1.0
+    if name == model.condition.name and model.condition.num_classes:
+        return 0, model.condition.num_classes - 1
+    return -np.inf, np.inf

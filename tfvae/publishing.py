@@ -1,0 +1,126 @@
+"""Published models: a run in every format, with a model card and a manifest."""
+
+import json
+
+from tfvae import checks, export, presets, reports
+from tfvae.export import archive
+from tfvae.loading import load
+
+# Of sources: what they are, and their licence.
+_DATA = {
+    "mnist": ("MNIST, 28 x 28 digits (LeCun, Cortes, Burges)", "CC BY-SA 3.0"),
+    "binarized_mnist": (
+        "MNIST binarized once and for all (Larochelle and Murray)",
+        "CC BY-SA 3.0",
+    ),
+    "fashion_mnist": ("Fashion-MNIST (Xiao, Rasul, Vollgraf)", "MIT"),
+    "digits": ("optical digits of UCI, 8 x 8, from scikit-learn", "CC BY 4.0"),
+    "nonlinear_ica": ("artificial mixtures of sources in segments", "none: made up"),
+    "sprites": ("sprites drawn by this package", "none: made up"),
+}
+
+_CARD = """# {name}
+
+{summary}. A `tfvae.{model}` of {weights:,} weights, {shape}.
+
+| | |
+|---|---|
+| data | {data}, licence {data_licence} |
+| training | `{command}`, {epochs} epochs, seed {seed} |
+| licence | Apache-2.0, as the code; what comes from the data stays under theirs |
+
+## Figures
+
+On {test_examples:,} test examples, by `tfvae evaluate`:
+
+| figure | value | unit |
+|---|---|---|
+{figures}
+
+## Files
+
+- `1/`: SavedModel for TF Serving; signatures {signatures}.
+- `{name}.tflite`: for LiteRT, float16, with {lite}; `{name}.json` tells what its
+  inputs and outputs mean.
+- `{name}.keras`: for `tfvae.load("{name}")`, to go on with in Python.
+- `manifest.json`: the SHA-256 of every file.
+
+## Intended use
+
+Trying out and testing deployment, teaching, a start for models of your own. It is small
+so that it fits into the repository, and not the best that its kind can do. It knows the
+images of its data only, has no notion of what else an image may show, and is nothing to
+decide about people by. SavedModel and TFLite files are programs: run those you trust.
+"""
+
+
+def publish(run, folder):
+    """Writes the best model of a run as a published folder, whole or not at all.
+
+    It holds a SavedModel version, a `.tflite` file of float16, a `.keras` file without
+    the optimizer, a model card and the manifest of all, and has the name of the model.
+
+    Args:
+        run: A trained and evaluated `runs.Run`.
+        folder: A `pathlib.Path` that is not there yet.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: Where the folder is there, or the run was not evaluated.
+    """
+    if folder.exists():
+        checks.fail("a folder that is not there yet", to=str(folder))
+    if not (run.path / "metrics.json").exists():
+        hint = "Run `tfvae evaluate` first."
+        checks.fail("an evaluated run", hint=hint, run=str(run.path))
+    model = load(run.model_file)
+    with archive.scratch(folder.parent) as scratch:
+        export.to_saved_model(model, scratch)
+        if model.lite_signatures():
+            file = scratch / f"{folder.name}.tflite"
+            export.to_tflite(model, file, quantize="float16")
+        _bare(model).save(scratch / f"{folder.name}.keras")
+        (scratch / "README.md").write_text(_card(run, model, folder.name))
+        archive.write_manifest(scratch)
+        scratch.chmod(0o755)
+        scratch.rename(folder)
+    return folder
+
+
+def _bare(model):
+    """The model without its optimizers, which take twice as much room."""
+    bare = type(model).from_config(model.get_config())
+    if not bare.built:
+        bare.build((None, *model.event_shape))
+    for source, target in zip(model.weights, bare.weights, strict=True):
+        target.assign(source)
+    return bare
+
+
+def _card(run, model, name):
+    config = run.config
+    preset, source = presets.get(config["preset"]), config["data"]["source"]
+    data, data_licence = _DATA.get(source, (source, "as at its source"))
+    figures = json.loads((run.path / "metrics.json").read_text())
+    return _CARD.format(
+        name=name,
+        summary=preset.summary,
+        model=type(model).__name__,
+        weights=model.count_params(),
+        shape=" x ".join(map(str, model.event_shape)),
+        data=data,
+        data_licence=data_licence,
+        command=presets.command(config),
+        epochs=config["training"]["epochs"],
+        seed=config["training"]["seed"],
+        test_examples=figures["test_examples"],
+        figures="\n".join(f"| {' | '.join(row)} |" for row in reports.rows(figures)),
+        signatures=_names(model.signatures()),
+        lite=_names(model.lite_signatures()),
+    )
+
+
+def _names(signatures):
+    return ", ".join(f"`{name}`" for name in signatures)

@@ -1,0 +1,95 @@
+"""LiteRT.js for a page: found in a given folder, or installed by npm once."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+from tfvae import checks
+from tfvae.export import archive
+
+# Of LiteRT.js, below `node_modules/@litertjs`: what the page loads, and the licences.
+# The builds for threads and for WebGPU are left out.
+FILES = [
+    *(
+        f"{p}/{f}"
+        for p in ("core", "wasm-utils")
+        for f in ("package.json", "dist/index.js")
+    ),
+    *(
+        f"core/wasm/litert_wasm_{kind}internal.{end}"
+        for kind in ("", "compat_")  # with relaxed SIMD instructions, and without
+        for end in ("js", "wasm")
+    ),
+]
+
+
+def page():
+    """Folder of the page's own files, in a checkout or an installed package."""
+    package = pathlib.Path(__file__).parents[1]
+    for folder in (package / "browser", package.parent / "examples/browser"):
+        if (folder / "index.html").is_file():
+            return folder
+    raise FileNotFoundError("This installation of tfvae lacks its folder `browser`.")
+
+
+def find(node_modules=None):
+    """Folder `node_modules` with LiteRT.js: the given one, or npm's in the cache.
+
+    Args:
+        node_modules: A folder that npm has installed to, or None.
+
+    Raises:
+        ValueError: Where the given one lacks a file, or has another version.
+        RuntimeError: Where npm is missing or fails.
+    """
+    package = page() / "package.json"
+    version = json.loads(package.read_text())["dependencies"]["@litertjs/core"]
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    folder = pathlib.Path(node_modules or cache / f"tfvae/litertjs-{version}")
+    if _has(folder, version):
+        return folder
+    if node_modules:
+        hint = f"Run `npm install --ignore-scripts @litertjs/core@{version}`."
+        expected = f"a folder with all of @litertjs/core {version}"
+        checks.fail(expected, hint=hint, node_modules=str(folder))
+    with archive.scratch(folder.parent) as scratch:
+        _install(package, scratch)
+        if not _has(folder, version):  # else another process was faster
+            replace(scratch / "node_modules", folder)
+    return folder
+
+
+def _has(node_modules, version):
+    """Whether a folder has all files, of this version."""
+    files = [node_modules / "@litertjs" / name for name in FILES]
+    if not all(file.is_file() for file in files):
+        return False
+    return json.loads(files[0].read_text())["version"] == version
+
+
+def _install(package, folder):
+    """Has npm install what a package.json pins, below a folder."""
+    advice = "or give a folder that has it: --node-modules DIR."
+    npm = shutil.which("npm")
+    if not npm:
+        raise RuntimeError(
+            f"LiteRT.js comes by npm, which is missing: install it, {advice}"
+        )
+    shutil.copy(package, folder)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+    command = [npm, "install", *options]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        reason = " ".join(done.stderr.split())[-400:]
+        raise RuntimeError(
+            f"npm did not install LiteRT.js: try again, {advice} {reason}"
+        )
+
+
+def replace(source, target):
+    """Renames a file or folder to where there may be one of that name."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    os.replace(source, target)
