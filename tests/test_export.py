@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.tools import saved_model_cli
 
 import tfvae
 from tests import session_loader
@@ -113,8 +114,11 @@ def test_signatures_are_named_and_of_variable_batch(served):
             assert info.tensor_shape.dim[0].size == -1
 
 
-def test_a_saved_model_holds_each_weight_once_and_no_denied_op(served):
+def test_a_saved_model_holds_each_weight_once_and_no_denied_op(served, capsys):
     assert not served.ops() & DENIED_OPS
+    denied = saved_model_cli._OP_DENYLIST
+    saved_model_cli.scan_meta_graph_def(served.meta_graph, denied)
+    assert "does not contain the default denylisted ops" in capsys.readouterr().out
     variables = tf.train.list_variables(str(served.path / "variables" / "variables"))
     shapes = sorted(shape for name, shape in variables if name.startswith("weights"))
     used = [w for w in served.model.weights if w.name != "vector_u"]  # by training only

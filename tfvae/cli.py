@@ -123,7 +123,7 @@ def train(
 @app.command()
 def evaluate(run: RunFolder, samples: Samples = 1000):
     """Evaluate a run on its whole test split."""
-    _report(_trained(run), samples)
+    _report(runs.trained(run), samples)
 
 
 @app.command()
@@ -136,7 +136,7 @@ def sample(
     ] = None,
 ):
     """Draw samples of a run as a picture."""
-    _paths([reports.sample(_trained(run), num, seed, out or run / "samples.png")])
+    _paths([reports.sample(runs.trained(run), num, seed, out or run / "samples.png")])
 
 
 @app.command()
@@ -151,12 +151,14 @@ def export(
     ] = None,
 ):
     """Export a run as the next SavedModel version and, if it can be, for TFLite."""
-    _paths(_export(_trained(run), savedmodel, tflite, quantize))
+    _paths(_export(runs.trained(run), savedmodel, tflite, quantize))
 
 
 @app.command("web")
 def show_in_browser(
-    run: Annotated[list[pathlib.Path], typer.Argument(help="Folders of runs.")],
+    run: Annotated[
+        list[pathlib.Path], typer.Argument(help="Folders of runs, published names.")
+    ],
     out: Annotated[
         Place, typer.Option(help="Folder of the page. Default: web in the first run.")
     ] = None,
@@ -167,8 +169,8 @@ def show_in_browser(
     ] = None,
 ):
     """Build a page that runs models in the browser, and serve it on 127.0.0.1."""
-    subjects = web.of_runs([_trained(path) for path in run])
-    folder = web.build(out or run[0] / "web", subjects, node_modules)
+    out = out or (run[0] / "web" if run[0].is_dir() else pathlib.Path("web"))
+    folder = web.build(out, web.subjects(run), node_modules)
     _paths([folder])
     if serve:
         with web.server(folder, port) as server:
@@ -241,13 +243,6 @@ def _check_same(run, preset, options):
         checks.fail(f"{run.config['preset']!r}, as in the run", preset=preset)
     for key in (key for key, value in options.items() if value is not None):
         checks.fail("left out with --resume", **{key: options[key]})
-
-
-def _trained(path):
-    run = runs.Run(path)
-    if run.config and not run.model_file.exists():
-        checks.fail("a run with a trained model.keras", run=str(path))
-    return run
 
 
 def _fit(training):

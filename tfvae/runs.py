@@ -188,6 +188,18 @@ def start(path, config, force=False):
     return training
 
 
+def trained(path):
+    """The `Run` in a folder, which has a model.
+
+    Raises:
+        ValueError: Where it is no run, or one without a model.
+    """
+    run = Run(pathlib.Path(path))
+    if run.config and not run.model_file.exists():
+        checks.fail("a run with a trained model.keras", run=str(path))
+    return run
+
+
 def resume(path, epochs=None):
     """The `Training` of a run from its last checkpoint, or without one from its start.
 

@@ -1,7 +1,7 @@
 """A page that runs models in the browser: built of exports and LiteRT.js; served."""
 
-from tfvae.web.models import Subject, of_run, of_runs
+from tfvae.web.models import Subject, of_run, subjects
 from tfvae.web.pages import build
 from tfvae.web.server import server
 
-__all__ = ["Subject", "build", "of_run", "of_runs", "server"]
+__all__ = ["Subject", "build", "of_run", "server", "subjects"]

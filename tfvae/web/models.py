@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, presets
+from tfvae import checks, presets, runs
 from tfvae.export import archive, to_tflite
 from tfvae.likelihoods import Bernoulli
 from tfvae.loading import load
@@ -53,16 +53,20 @@ def of_run(run):
     return Subject(model, x[some], None if labels is None else labels[some])
 
 
-def of_runs(runs):
-    """A dict of `of_run` by the names of the runs' folders.
+def subjects(places):
+    """A dict of `Subject` by name, of folders of runs and names of published models.
 
     Raises:
-        ValueError: Where two have the same name.
+        FileNotFoundError: Where there is no such folder or name.
+        ValueError: Where two have the same name, or a run has no model.
     """
-    names = {run.path.resolve().name: run for run in runs}
-    if len(names) < len(runs):
-        checks.fail("folders of different names", run=[str(run.path) for run in runs])
-    return {name: of_run(run) for name, run in names.items()}
+    names = [path.resolve().name for path in places]
+    if len(set(names)) < len(names):
+        checks.fail("folders of different names", run=names)
+    return {
+        name: of_run(runs.trained(path)) if path.is_dir() else Subject(load(path))
+        for name, path in zip(names, places, strict=True)
+    }
 
 
 def check(model):
