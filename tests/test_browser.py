@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.server
 import json
+import pathlib
 import shutil
 import sys
 import threading
@@ -241,6 +242,13 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def browser(site, tmp_path_factory):
+    with opened(site, tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@contextlib.contextmanager
+def opened(site, folder):
+    """A `Browser` of a site, with a profile of its own in the folder."""
     webdriver = pytest.importorskip("selenium.webdriver")
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
@@ -249,7 +257,7 @@ def browser(site, tmp_path_factory):
     options.binary_location = programs[0]
     for argument in CHROMIUM:
         options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.add_argument(f"--user-data-dir={folder}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(programs[1])
     with serving(site) as url, webdriver.Chrome(options, service) as driver:
@@ -372,3 +380,32 @@ def test_damaged_and_missing_files_are_told(browser, site, tmp_path):
         (site / name).write_bytes(content)
         (site / "models.json").write_text(json.dumps(manifest))
     browser.errors()  # which were meant
+
+
+@pytest.mark.slow
+def test_published_models_answer_in_the_page_as_in_keras(litert, tmp_path):
+    folder = pathlib.Path(__file__).parents[1] / "savedmodels"
+    names = sorted(p.parent.name for p in folder.glob("*_*mnist/*.keras"))
+    if not names:
+        pytest.skip("this copy has no published models")
+    subjects = web.subjects([pathlib.Path(name) for name in names])
+    site = web.build(tmp_path / "site", subjects, litert)
+    with opened(site, tmp_path / "chromium") as browser:
+        browser.open()
+        for name in names:
+            browser.choose("#model", name)
+            model = subjects[name].model
+            if hasattr(model, "complete"):
+                browser.run("document.querySelector('.run').click()")
+                browser.wait("tfvae.name === 'complete'")
+                given, answer = browser.last("complete")
+                complete = model.lite_signatures()["complete"].function
+                x, seen = (given[k].reshape(1, 28, 28, 1) for k in ("x", "observed"))
+                wanted = complete(x, seen > 0, given["noise"])["x"]
+            else:
+                browser.run("document.querySelector('.sample').click()")
+                given, answer = browser.last("decode")
+                wanted = model.decode(given["z"])
+            error = np.abs(answer["x"] - np.reshape(wanted, [1, -1]))
+            assert error.max() <= 1e-3, name
+            assert browser.errors() == [], name

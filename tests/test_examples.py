@@ -23,6 +23,23 @@ def test_train_deploy_and_sample_on_a_phone(tmp_path):
     assert len(picture.splitlines()) == 8
 
 
+@pytest.mark.slow
+def test_publishing(tmp_path):
+    changes = ["--set", "epochs=1", "hidden_units=[8]"]
+    out = run("publish.py", "vae_digits", *changes, folder=tmp_path)
+    assert out.endswith("Published savedmodels/vae_digits\n")
+    config = (tmp_path / "savedmodels/models.config").read_text()
+    assert "/models/vae_digits" in config
+
+
+@pytest.mark.slow
+def test_lite_files_side_by_side(tmp_path):
+    out = run("benchmarks/lite.py", "ivae_tcl", "--runs=1", folder=tmp_path)
+    rows = (tmp_path / "lite.csv").read_text().splitlines()
+    assert len(rows) == 16
+    assert out.count("ivae_tcl int8") == 3
+
+
 def test_own_networks(tmp_path):
     out = run("own_networks.py", "--epochs=10", folder=tmp_path)
     assert "test log p(x): -" in out

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from tensorflow.lite.python import schema_py_generated as schema
@@ -140,7 +141,7 @@ def test_a_file_that_answers_otherwise_is_not_put_in_place(file, monkeypatch):
     monkeypatch.setattr(lite, "_convert", lambda *_: before)
     with pytest.raises(RuntimeError, match="output 'z' of encode differs"):
         to_tflite(other, file)
-    assert sorted(os.listdir(file.parent)) == ["vae.json", "vae.tflite"]
+    assert sorted(os.listdir(file.parent)) == ["vae.tflite", "vae.tflite.json"]
     assert file.read_bytes() == before
 
 
@@ -160,7 +161,7 @@ def test_a_file_of_a_fixed_batch_has_fixed_shapes(tmp_path):
 
 
 def about(file):
-    return json.loads(file.with_suffix(".json").read_text())
+    return json.loads(file.with_name(f"{file.name}.json").read_text())
 
 
 def test_inputs_and_outputs_are_explained(file):
@@ -178,10 +179,6 @@ def test_inputs_and_outputs_are_explained(file):
     }
 
 
-# Largest difference of an answer, relative to values above 1.
-QUANTIZED = {"float16": 2e-3, "dynamic_range": 5e-2, "int8": 0.15}
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -190,7 +187,7 @@ QUANTIZED = {"float16": 2e-3, "dynamic_range": 5e-2, "int8": 0.15}
         if "PixelRNN" not in n
     ],
 )
-@pytest.mark.parametrize("quantize", QUANTIZED)
+@pytest.mark.parametrize("quantize", lite.QUANTIZATIONS)
 def test_quantized_files_answer_nearly_as_the_model(name, quantize, tmp_path):
     model = build(name)
     x = (np.random.default_rng(0).random((20, *SHAPE)) < 0.3).astype("float32")
@@ -198,16 +195,16 @@ def test_quantized_files_answer_nearly_as_the_model(name, quantize, tmp_path):
     data = (x, *given.values()) if given else x
     whole = to_tflite(model, tmp_path / "float32.tflite")
     kept = {"representative_data": data} if quantize == "int8" else {}
-    file = to_tflite(model, tmp_path / "model.tflite", quantize=quantize, **kept)
+    path = tmp_path / "model.tflite"
+    if name.startswith("MADE") and kept:  # its hidden units are kept in 8 bits
+        with pytest.raises(RuntimeError, match="does not answer as the model"):
+            to_tflite(model, path, quantize=quantize, **kept)
+        return
+    file = to_tflite(model, path, quantize=quantize, **kept)
     signatures = about(file)["signatures"]
-    assert set(signatures) == set(about(whole)["signatures"]) - (
-        {"sample_random"} if kept else set()
-    )
-    for key, signature in signatures.items():
-        # What is drawn element by element may turn over where it was near a border.
-        drawn = "log_prob" in signatures and key != "log_prob"
-        if signature["difference"] is not None and not drawn:
-            assert signature["difference"] < QUANTIZED[quantize], key
+    lacking = {"sample_random", "log_prob", "prior"} if kept else set()
+    assert set(signatures) == set(about(whole)["signatures"]) - lacking
+    # Differences are small: of large ones there is a warning, which fails a test.
     assert schema.BuiltinOperator.CUSTOM not in operators(file)
     if kept:  # floats are little more than inputs and outputs
         assert num_floats(file) < num_floats(whole) / 2
@@ -237,25 +234,44 @@ def test_representative_data_that_show_no_ranges_are_refused(
     assert not target.exists()
 
 
+def test_large_differences_are_told(tmp_path):
+    data = np.zeros([4, *SHAPE])  # which show no ranges
+    options = {"quantize": "int8", "representative_data": data}
+    with pytest.warns(UserWarning, match="int8' encode differs from the model by"):
+        to_tflite(build("VAE"), tmp_path / "vae.tflite", ["encode"], **options)
+
+
+@pytest.mark.parametrize("name", ["VAE", "MADE"])
+def test_models_of_mixed_precision_are_exported_in_float32(name, tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    model = build(name)
+    file = to_tflite(model, tmp_path / "model.tflite", ["sample"])
+    assert about(file)["signatures"]["sample"]["difference"] < 1e-5
+    policies = {layer.dtype_policy.name for layer in model._flatten_layers()}
+    assert "mixed_float16" in policies
+
+
 def test_the_loader_answers_and_notices_every_damage(file, tmp_path):
     decode = load_tflite(file).get_signature_runner("decode")
     assert decode(z=np.zeros([2, 3], "float32"))["x"].shape == (2, *SHAPE)
     copy = tmp_path / "copy.tflite"
-    copy.with_suffix(".json").write_text(file.with_suffix(".json").read_text())
+    copy.with_name("copy.tflite.json").write_text(
+        file.with_name(f"{file.name}.json").read_text()
+    )
     content, rng = file.read_bytes(), np.random.default_rng(0)
     for place in rng.integers(8 * len(content), size=100):
         flipped = bytearray(content)
         flipped[place // 8] ^= 1 << place % 8
         copy.write_bytes(flipped)
-        with pytest.raises(ValueError, match="SHA-256 in copy.json"):
+        with pytest.raises(ValueError, match="SHA-256 in copy.tflite.json"):
             load_tflite(copy)
     for size in rng.integers(len(content), size=20):
         copy.write_bytes(content[:size])
-        with pytest.raises(ValueError, match="SHA-256 in copy.json"):
+        with pytest.raises(ValueError, match="SHA-256 in copy.tflite.json"):
             load_tflite(copy)
-    copy.with_suffix(".json").write_text("[]")
-    with pytest.raises(ValueError, match="SHA-256 in copy.json"):
+    copy.with_name("copy.tflite.json").write_text("[]")
+    with pytest.raises(ValueError, match="SHA-256 in copy.tflite.json"):
         load_tflite(copy)
-    copy.with_suffix(".json").unlink()
-    with pytest.raises(FileNotFoundError, match="copy.json"):
+    copy.with_name("copy.tflite.json").unlink()
+    with pytest.raises(FileNotFoundError, match="copy.tflite.json"):
         load_tflite(copy)

@@ -150,7 +150,7 @@ def export(
         str | None, typer.Option(help="float16, dynamic_range or int8; of --tflite.")
     ] = None,
 ):
-    """Export a run as the next SavedModel version and, if it can be, for TFLite."""
+    """Export a run for TF Serving and for TFLite, or only what an option asks for."""
     _paths(_export(runs.trained(run), savedmodel, tflite, quantize))
 
 
@@ -279,15 +279,18 @@ def _report(run, num_samples):
 
 
 def _export(run, saved_model=None, tflite=None, quantize=None):
-    model, files = tfvae.load(run.model_file), []
+    model, paths = tfvae.load(run.model_file), []
+    lite, both = tflite or quantize, not (saved_model or tflite or quantize)
     # First what is replaced as a whole: an error leaves no version too many.
-    if tflite or quantize or model.lite_signatures():
+    if lite or (both and model.lite_signatures()):
         file = tflite or run.path / f"{run.config['preset']}.tflite"
         data = reports.examples(run) if quantize == "int8" else None
         options = {"quantize": quantize, "representative_data": data}
-        files = [tfvae.export.to_tflite(model, file, **options)]
-    folder = saved_model or run.path / "saved_model"
-    return [tfvae.export.to_saved_model(model, folder), *files]
+        paths = [tfvae.export.to_tflite(model, file, **options)]
+    if saved_model or both:
+        folder = saved_model or run.path / "saved_model"
+        paths = [tfvae.export.to_saved_model(model, folder), *paths]
+    return paths
 
 
 def _paths(paths):

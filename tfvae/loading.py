@@ -72,5 +72,5 @@ def _published(name):
             archive.verify(folder)
             return folder / f"{name}.keras"
     known = ", ".join(sorted({folder.name for folder in folders})) or "none"
-    hint = f"Published here: {known}."
+    hint = f"Published in savedmodels or TFVAE_SAVEDMODELS: {known}."
     return checks.fail("a file or name", error=FileNotFoundError, hint=hint, path=name)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shlex
 
 import keras
 
@@ -72,7 +73,7 @@ def command(config):
                 value = config[part][key]
                 if not isinstance(value, str):
                     value = json.dumps(value, separators=(",", ":"))
-                words.append(f"--set {key}={value}")
+                words.append(f"--set {shlex.quote(f'{key}={value}')}")
     return " ".join(words)
 
 

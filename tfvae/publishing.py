@@ -31,7 +31,7 @@ _CARD = """# {name}
 
 ## Figures
 
-On {test_examples:,} test examples, by `tfvae evaluate`:
+On {test_examples:,} test examples, by `tfvae evaluate{samples}`:
 
 | figure | value | unit |
 |---|---|---|
@@ -40,8 +40,8 @@ On {test_examples:,} test examples, by `tfvae evaluate`:
 ## Files
 
 - `1/`: SavedModel for TF Serving; signatures {signatures}.
-- `{name}.tflite`: for LiteRT, float16, with {lite}; `{name}.json` tells what its
-  inputs and outputs mean.
+- `{name}.tflite`: for LiteRT, float16, with {lite}; `{name}.tflite.json`
+  tells what its inputs and outputs mean.
 - `{name}.keras`: for `tfvae.load("{name}")`, to go on with in Python.
 - `manifest.json`: the SHA-256 of every file.
 
@@ -104,6 +104,7 @@ def _card(run, model, name):
     preset, source = presets.get(config["preset"]), config["data"]["source"]
     data, data_licence = _DATA.get(source, (source, "as at its source"))
     figures = json.loads((run.path / "metrics.json").read_text())
+    samples = figures.get("importance_samples")
     return _CARD.format(
         name=name,
         summary=preset.summary,
@@ -116,6 +117,7 @@ def _card(run, model, name):
         epochs=config["training"]["epochs"],
         seed=config["training"]["seed"],
         test_examples=figures["test_examples"],
+        samples=f" --samples {samples}" if samples else "",
         figures="\n".join(f"| {' | '.join(row)} |" for row in reports.rows(figures)),
         signatures=_names(model.signatures()),
         lite=_names(model.lite_signatures()),

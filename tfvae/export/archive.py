@@ -57,7 +57,12 @@ def _trace(signature):
 def question(signature):
     """Made-up inputs, and what a model answers; nothing where it draws by itself."""
     inputs = {spec.name: example(spec) for spec in signature.inputs}
-    return inputs, {} if signature.random else signature.function(**inputs)
+    return inputs, answer(signature, inputs)
+
+
+def answer(signature, inputs):
+    """What a model answers, by name; nothing where it draws by itself."""
+    return {} if signature.random else signature.compiled()(*inputs.values())
 
 
 def compare(exported, inputs, wanted, label, tolerance=TOLERANCE):
@@ -74,7 +79,7 @@ def compare(exported, inputs, wanted, label, tolerance=TOLERANCE):
         The largest difference; None where nothing is wanted.
     """
     got = exported(**inputs)
-    errors = {key: _difference(value, got[key]) for key, value in wanted.items()}
+    errors = {key: difference(value, got[key]) for key, value in wanted.items()}
     for key, error in errors.items():
         if not error <= tolerance:
             raise RuntimeError(
@@ -84,7 +89,8 @@ def compare(exported, inputs, wanted, label, tolerance=TOLERANCE):
     return max(errors.values(), default=None)
 
 
-def _difference(wanted, got):
+def difference(wanted, got):
+    """Largest difference of two tensors, relative to values above 1."""
     return float(np.max(np.abs(wanted - got) / np.maximum(1, np.abs(wanted))))
 
 
@@ -144,7 +150,7 @@ def verify(folder):
 
     Raises:
         FileNotFoundError: Where there is no manifest.
-        ValueError: Where a file differs from it, is missing or too many.
+        ValueError: Where a file in it is missing or differs.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():
@@ -154,9 +160,10 @@ def verify(folder):
         wanted = json.loads(manifest.read_text())["sha256"].items()
     except (ValueError, KeyError, TypeError, AttributeError):
         wanted = {MANIFEST: ""}.items()
-    if changed := sorted({name for name, _ in wanted ^ _sums(folder).items()}):
+    if changed := sorted(name for name, _ in wanted - _sums(folder).items()):
         expected = f"a folder whose files are as in its {MANIFEST}"
-        checks.fail(expected, hint=f"Changed: {', '.join(changed)}.", path=str(folder))
+        hint = f"Missing or changed: {', '.join(changed)}."
+        checks.fail(expected, hint=hint, path=str(folder))
 
 
 def _sums(folder):

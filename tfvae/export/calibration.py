@@ -8,51 +8,48 @@ from tfvae import checks
 NUM_ROWS = 100
 
 
-def examples(model, signatures, data):
-    """What a TFLite converter calls for its representative data set.
+def typical(model, signatures, data):
+    """Typical rows of every input by name: data, their latents, noise.
 
     Args:
         model: A built model.
         signatures: Dict of `Signature` by name, none of them random.
-        data: x `[rows, *event_shape]`, or `(x, u)` of a conditional model.
+        data: x `[rows, *event_shape]`, `(x, u)` of a conditional model, or a data set.
 
     Raises:
         ValueError: Where it is missing, empty or does not fit the model.
     """
     if data is None:
         checks.fail("given: it shows the ranges of numbers", representative_data=data)
-    inputs = _inputs(model, signatures, data)
-
-    def yield_all():
-        num_rows = len(inputs["x"])
-        for name, signature in signatures.items():
-            batch = signature.inputs[0].shape[0] or 1
-            for begin in range(0, num_rows, batch):
-                rows = (begin + np.arange(batch)) % num_rows
-                yield name, {s.name: inputs[s.name][rows] for s in signature.inputs}
-
-    return yield_all
-
-
-def _inputs(model, signatures, data):
-    """Rows of every input by name: data, their latents, noise."""
-    x, context = data if isinstance(data, tuple) else (data, None)
-    context = context if context is None else context[:NUM_ROWS]
     try:
-        x = model.check_inputs(x)[:NUM_ROWS]
-        inputs = {"x": x, **model.condition.given(context, len(x))}
+        inputs = {k: v[:NUM_ROWS] for k, v in model.check_data(data).items()}
     except (TypeError, ValueError) as error:
         message = f"`representative_data` must fit the model. {error}"
         raise type(error)(message) from error
-    if not len(x):
-        checks.fail("one row or more", representative_data=list(x.shape))
+    num_rows = len(inputs["x"])
+    if not num_rows:
+        checks.fail("one row or more", representative_data="none")
     rng = np.random.default_rng(0)
     for spec in (spec for s in signatures.values() for spec in s.inputs):
         if spec.name == "z" and "encode" in model.signatures():
             inputs["z"] = model.run("encode", **inputs)["z"].numpy()
         elif spec.name not in inputs:
-            inputs[spec.name] = _draw(model, spec, rng, len(x))
+            inputs[spec.name] = _draw(model, spec, rng, num_rows)
     return inputs
+
+
+def batch(signature, inputs, begin=0, size=1):
+    """So many of the typical rows, from one on; as many as the signature wants."""
+    rows = begin + np.arange(signature.inputs[0].shape[0] or size)
+    return {s.name: inputs[s.name][rows % len(inputs["x"])] for s in signature.inputs}
+
+
+def representative_dataset(signatures, inputs):
+    """All typical rows for every signature, as a TFLite converter asks for them."""
+    for name, signature in signatures.items():
+        step = signature.inputs[0].shape[0] or 1
+        for begin in range(0, len(inputs["x"]), step):
+            yield name, batch(signature, inputs, begin)
 
 
 def _draw(model, spec, rng, num_rows):

@@ -1,18 +1,24 @@
 """TFLite files of built-in operators, for phones and browsers."""
 
 import contextlib
+import functools
 import io
 import os
 import pathlib
 import re
 import warnings
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
 from tfvae.export import archive, calibration, metadata
 
-QUANTIZATIONS = ("float16", "dynamic_range", "int8")
+# Differences from the model that are no surprise, relative to values above 1.
+QUANTIZATIONS = {"float16": 0.01, "dynamic_range": 0.1, "int8": 0.2}
+# What 8 bits do not hold: sums over many elements, scales near 0.
+DENSITIES = ("log_prob", "prior")
+OPTIONS = ("signatures", "batch_size", "quantize", "representative_data")
 
 
 def to_tflite(
@@ -29,8 +35,11 @@ def to_tflite(
     `sample(noise)` takes its noise from outside, so that its answer can be compared:
     standard normal, or uniform for autoregressive models; `sample_random()` draws its
     own. Every signature is run by LiteRT and compared with the model before the file
-    is put in its place, and a JSON file of the same name beside it says what inputs
-    and outputs mean and has the SHA-256 that `load_tflite` checks.
+    is put in its place: to 1e-5; where it is quantized with a warning if the difference
+    is large, and an error if most of what it draws pixel by pixel is another. Beside it
+    `<path>.json` says what inputs and outputs mean, how large the differences are, and
+    has the SHA-256 that `load_tflite` checks. Models under mixed precision are exported
+    in float32.
 
     Args:
         model: A built model of this package.
@@ -40,10 +49,11 @@ def to_tflite(
             when left out, and one image in an answer of `sample_random`.
         quantize: `"float16"` halves the weights; `"dynamic_range"` has them in 8 bits
             and computes products in integers where that pays; `"int8"` computes all in
-            8 bits between float inputs and outputs, and has no `sample_random`.
-            float32 when left out.
-        representative_data: For `"int8"`, typical x `[rows, *event_shape]`, or `(x, u)`
-            of a conditional model: a hundred rows show the ranges of all numbers.
+            8 bits between float inputs and outputs, but neither densities (`log_prob`,
+            `prior`) nor `sample_random`. float32 when left out.
+        representative_data: For `"int8"`, typical x `[rows, *event_shape]`, `(x, u)` of
+            a conditional model, or a data set: a hundred rows show the ranges of all
+            numbers.
 
     Returns:
         The `pathlib.Path` of the file.
@@ -71,17 +81,19 @@ def to_tflite(
     if path.suffix != ".tflite" or path.is_dir():
         checks.fail("a file that ends in .tflite", path=str(path))
     if quantize is not None:
-        checks.one_of(QUANTIZATIONS, quantize=quantize)
+        checks.one_of(QUANTIZATIONS, quantize=str(quantize))
     chosen = _choose(model, signatures, batch_size, quantize)
-    examples = None
+    typical = None
     if quantize == "int8":
-        examples = calibration.examples(model, chosen, representative_data)
+        typical = calibration.typical(model, chosen, representative_data)
     elif representative_data is not None:
         checks.fail('left out, as quantize is not "int8"', representative_data="data")
-    with archive.scratch(path.parent) as folder:
+    with archive.scratch(path.parent) as folder, _in_float32(model):
         questions = archive.write(chosen, folder / "saved_model")
-        content = _convert(folder / "saved_model", list(chosen), quantize, examples)
-        differences = _compare(content, questions, quantize)
+        content = _convert(folder / "saved_model", chosen, quantize, typical)
+        if typical:
+            questions = _typical_questions(chosen, typical)
+        differences = _compare(model, content, questions, quantize)
         about = metadata.describe(model, path.name, content, differences, quantize)
         files = {path: content, metadata.beside(path): about}
         for target, value in files.items():
@@ -131,7 +143,8 @@ def _choose(model, names, batch_size, quantize):
     if not available:
         raise RuntimeError(f"TFLite lacks the operators of a {type(model).__name__}.")
     if quantize == "int8":  # whose ranges are found by running it on examples
-        available = {k: s for k, s in available.items() if not s.random}
+        lacking = {*DENSITIES, *(k for k, s in available.items() if s.random)}
+        available = {k: available[k] for k in available if k not in lacking}
     names = list(available) if names is None else names
     if isinstance(names, str) or not names:
         checks.fail("a list of one or more names", signatures=names)
@@ -141,7 +154,22 @@ def _choose(model, names, batch_size, quantize):
     return {name: s.of_batch(batch_size) for name, s in chosen.items()}
 
 
-def _convert(folder, names, quantize, examples):
+@contextlib.contextmanager
+def _in_float32(model):
+    """Has the layers compute in float32: TFLite's operators know no float16."""
+    layers = list(model._flatten_layers())
+    policies = [layer.dtype_policy for layer in layers]
+    for layer in layers:
+        layer.dtype_policy = layer.variable_dtype
+    try:
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def _convert(folder, signatures, quantize, typical):
+    names = list(signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), names)
     ops = tf.lite.OpsSet
     converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS]
@@ -153,7 +181,9 @@ def _convert(folder, names, quantize, examples):
         converter.target_spec.supported_types = [tf.float16]
     if quantize == "int8":
         converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = examples
+        converter.representative_dataset = functools.partial(
+            calibration.representative_dataset, signatures, typical
+        )
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it calls what it deprecates
@@ -164,13 +194,44 @@ def _convert(folder, names, quantize, examples):
         raise RuntimeError(f"TFLite cannot hold {names}: {reason}") from error
 
 
-def _compare(content, questions, quantize):
-    """Largest difference of each signature from the model; None of random ones."""
+def _typical_questions(signatures, typical):
+    inputs = {k: calibration.batch(s, typical, size=10) for k, s in signatures.items()}
+    return {k: (inputs[k], archive.answer(s, inputs[k])) for k, s in signatures.items()}
+
+
+def _compare(model, content, questions, quantize):
+    """Differences of each signature from the model; None of those that draw noise."""
     from ai_edge_litert.interpreter import Interpreter
 
-    tolerance = float("inf") if quantize else archive.TOLERANCE
     differences = {}
-    for name, asked in questions.items():
+    for name, (inputs, wanted) in questions.items():
         runner = Interpreter(model_content=content).get_signature_runner(name)
-        differences[name] = archive.compare(runner, *asked, name, tolerance)
+        if quantize and wanted:
+            drawn = model.noise == "uniform" and name in ("sample", "complete")
+            change = _share if drawn else archive.difference
+            answer = runner(**inputs)
+            differences[name] = max(change(v, answer[k]) for k, v in wanted.items())
+            _judge(name, differences[name], quantize, drawn)
+        else:
+            differences[name] = archive.compare(runner, inputs, wanted, name)
     return differences
+
+
+def _share(wanted, got):
+    """Of what is drawn one by one, where small differences grow, how many differ."""
+    return float(np.mean(~(np.abs(wanted - got) < 0.01)))
+
+
+def _judge(name, difference, quantize, drawn):
+    """Tells of what quantization changes by much, and refuses what it spoils."""
+    if not difference <= (0.5 if drawn else np.inf):
+        raise RuntimeError(
+            f"Nothing was published: with quantize={quantize!r} {name} does not answer "
+            f"as the model (difference {difference:.2g})."
+        )
+    if not drawn and difference > QUANTIZATIONS[quantize]:
+        warnings.warn(
+            f"With quantize={quantize!r} {name} differs from the model by up to "
+            f"{difference:.2g}, relative to values above 1.",
+            stacklevel=4,
+        )

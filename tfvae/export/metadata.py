@@ -22,7 +22,7 @@ _MEANING = {
 
 def beside(path):
     """Path of the JSON file of a `.tflite` file."""
-    return path.with_suffix(".json")
+    return path.with_name(f"{path.name}.json")
 
 
 def describe(model, name, content, differences, quantize):

@@ -42,7 +42,7 @@ def to_saved_model(model, path, *, version=None):
     """
     signatures = archive.check_model(model)
     if version is not None:
-        checks.integer(version=version)
+        checks.integer(maximum=2**63 - 1, version=version)  # as the server counts
     path = pathlib.Path(path)
     _check_free(path, version)
     with archive.scratch(path) as folder:
@@ -66,6 +66,8 @@ def to_folder(model, path):
         RuntimeError: Where a signature on disk answers otherwise than the model.
     """
     signatures, path = archive.check_model(model), pathlib.Path(path)
+    if path.suffix == ".tflite":
+        checks.fail("a folder, or format 'litert' be given", path=str(path))
     _check_absent(path)
     with archive.scratch(path.parent) as folder:
         _write(model, signatures, folder)
@@ -87,7 +89,7 @@ def load_saved_model(path):
 
     Raises:
         FileNotFoundError: Where there is no manifest.
-        ValueError: Where a file differs from it, is missing or too many.
+        ValueError: Where a file in it is missing or differs, or it is no version.
 
     Example:
         >>> model = tfvae.VAE(
@@ -102,6 +104,8 @@ def load_saved_model(path):
     """
     path = pathlib.Path(path)
     archive.verify(path)
+    if not (path / "saved_model.pb").exists():
+        checks.fail("the folder of a version, such as vae/1", path=str(path))
     return tf.saved_model.load(str(path))
 
 

@@ -246,11 +246,14 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
         num_masks = self.network.num_masks
         mask = tf.cast(noise[:, 0] * num_masks, tf.int32)
-        if num_masks == 1:
-            return self.network.generate(choose, num_rows, context)
-        # A loop of loops is more than TFLite's converter can do.
+        # As no constant it keeps TFLite's converter from storing the weights anew in
+        # the order of each mask.
+        zero = tf.reduce_sum(tf.cast(noise[:1, 0] > math.inf, tf.int32))
+        # A loop of loops is more than that converter can do.
         drawn = [
-            self.network.generate(choose, num_rows, context, i)
+            self.network.generate(choose, num_rows, context, zero + i)
             for i in range(num_masks)
         ]
+        if num_masks == 1:
+            return drawn[0]
         return tf.gather(tf.stack(drawn, axis=1), mask, batch_dims=1)

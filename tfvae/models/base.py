@@ -95,6 +95,25 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         x = self.check_inputs(x)
         return x, self.condition.check(y, len(x))
 
+    def check_data(self, x, u=None):
+        """Data as checked arrays by name: x, and what it is conditional on.
+
+        Args:
+            x: Data, a pair of it and of what it is conditional on, or a data set.
+            u: What it is conditional on, where that is not in x.
+
+        Raises:
+            TypeError: Where x holds no real numbers, or u no labels.
+            ValueError: Where x or u does not fit the model.
+        """
+        if u is None:
+            x, u = feeding.to_arrays(x)
+            if not self.condition:
+                feeding.same_target(x, u)
+                u = None
+        x = self.check_inputs(x)
+        return {"x": x, **self.condition.given(u, len(x))}
+
     def unpack(self, data):
         """The inputs in an element of a data set: x, or `(x, y)` where y counts."""
         x, y = feeding.unzip(data)

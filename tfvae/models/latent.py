@@ -141,25 +141,6 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         data = tuple(self.check_data(x, u).values())
         return log_marginal(self, data, num_samples, seed=seed)
 
-    def check_data(self, x, u=None):
-        """What `encode` takes, as checked arrays by name: x, and u where there is one.
-
-        Args:
-            x: Data, a pair of it and u, or a data set of either.
-            u: As in `encode`.
-
-        Raises:
-            TypeError: Where x holds no real numbers, or u no labels.
-            ValueError: Where x or u does not fit the model.
-        """
-        if u is None:
-            x, u = feeding.to_arrays(x)
-            if not self.condition:
-                feeding.same_target(x, u)
-                u = None
-        x = self.check_inputs(x)
-        return {"x": x, **self.condition.given(u, len(x))}
-
     def signatures(self):
         """`serving_default` (reconstruct), `encode`, `decode`, `sample`, `elbo`.
 

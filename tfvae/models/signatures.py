@@ -67,6 +67,8 @@ class Answering(abc.ABC):
         checks.one_of(["tf_saved_model", "litert"], format=format)
         kwargs.pop("verbose", None)
         if format == "litert":
+            for name in kwargs:
+                checks.one_of(lite.OPTIONS, argument=name)
             lite.to_tflite(self, filepath, **kwargs)
         elif kwargs:
             expected = "left out: the signatures are the model's own"

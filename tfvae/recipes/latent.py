@@ -115,7 +115,7 @@ PRESETS = {
         "evaluate --samples 1000`",
     ),
     "iaf_vae_mnist": Preset(
-        "VAE whose posterior is an inverse autoregressive flow of two steps",
+        "VAE whose posterior is an inverse autoregressive flow",
         data=MNIST,
         build=functools.partial(
             assembly.mlp, functools.partial(assembly.warmed, IAFVAE)
@@ -128,7 +128,7 @@ PRESETS = {
         "evaluate --samples 1000`",
     ),
     "planar_flow_vae_mnist": Preset(
-        "VAE whose posterior is a planar flow of ten steps",
+        "VAE whose posterior is a planar flow",
         data=MNIST,
         build=functools.partial(
             assembly.mlp, functools.partial(assembly.warmed, PlanarFlowVAE)

@@ -85,7 +85,7 @@ def entry(folder, name, subject):
     model = subject.model
     file = pathlib.Path("models") / f"{name}.tflite"
     to_tflite(ForPage(model), folder / file, batch_size=1)
-    (folder / file).with_suffix(".json").unlink()  # the manifest has all of it
+    (folder / f"{file}.json").unlink()  # the manifest has all of it
     noise, *_ = model.lite_signatures()["sample"].inputs
     return {
         "name": name,
