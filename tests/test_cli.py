@@ -72,7 +72,7 @@ def rows(run):
 
 def test_a_model_without_latents_is_trained_reported_and_exported(tfvae_cli, tmp_path):
     out = tmp_path / "run"
-    small = ["hidden_units=[16]", "num_masks=2", "binarize=dynamic", "epochs=2"]
+    small = ["hidden_units=[16]", "num_masks=1", "binarize=dynamic", "epochs=2"]
     small = [word for setting in small for word in ("--set", setting)]
     train = ["train", "made_mnist", "--data", "digits", "--out", out]
     code, shown, _ = tfvae_cli(*train, *small)
