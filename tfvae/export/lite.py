@@ -1,18 +1,14 @@
 """TFLite files of built-in operators, for phones and browsers."""
 
 import contextlib
-import functools
-import io
 import os
 import pathlib
-import re
 import warnings
 
 import numpy as np
-import tensorflow as tf
 
 from tfvae import checks
-from tfvae.export import archive, calibration, metadata
+from tfvae.export import archive, calibration, conversion, metadata
 
 # Differences from the model that are no surprise, relative to values above 1.
 QUANTIZATIONS = {"float16": 0.01, "dynamic_range": 0.1, "int8": 0.2}
@@ -63,8 +59,8 @@ def to_tflite(
         ValueError: Where the model is not built, the path is not a `.tflite` file that
             can be written, a signature is unknown, or representative data are missing,
             empty or not finite.
-        RuntimeError: Where TFLite lacks an operator, which is named, or answers
-            otherwise than the model.
+        RuntimeError: Where TFLite lacks an operator, which is named, answers otherwise
+            than the model, or its converter crashes, as for int8 on some loops.
 
     Example:
         >>> model = tfvae.VAE(
@@ -169,29 +165,10 @@ def _in_float32(model):
 
 
 def _convert(folder, signatures, quantize, typical):
-    names = list(signatures)
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), names)
-    ops = tf.lite.OpsSet
-    converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS]
-    # Else it loses a relu that follows a product with weights made by an operation.
-    converter.unfold_batchmatmul = True
-    if quantize:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if quantize == "int8":
-        converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = functools.partial(
-            calibration.representative_dataset, signatures, typical
-        )
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it calls what it deprecates
-            return converter.convert()
-    except Exception as error:  # the converter's own error class is private
-        missing = re.search("(?:TF Select|Custom) ops: (.*)", str(error))
-        reason = f"its built-in operators lack {missing[1]}." if missing else error
-        raise RuntimeError(f"TFLite cannot hold {names}: {reason}") from error
+    if quantize != "int8":
+        return conversion.convert(folder, list(signatures), quantize)
+    rows = calibration.representative_dataset(signatures, typical)
+    return conversion.convert_to_int8(folder, list(signatures), rows)
 
 
 def _typical_questions(signatures, typical):
