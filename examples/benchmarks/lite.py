@@ -68,10 +68,10 @@ def measure(name, num_runs):
 def samples(model):
     """Samples of the model; of a conditional one, with labels."""
     if not model.condition:
-        return model.sample(100, seed=0).numpy()
+        return model.sample(20, seed=0).numpy()
     rng = np.random.default_rng(0)
-    u = rng.integers(model.condition.num_classes, size=100)
-    return model.sample(100, u=u, seed=0).numpy(), u
+    u = rng.integers(model.condition.num_classes, size=20)
+    return model.sample(20, u=u, seed=0).numpy(), u
 
 
 def difference(answer, wanted, drawn):
