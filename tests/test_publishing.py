@@ -2,6 +2,8 @@ import json
 import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,3 +160,14 @@ def test_snippets_for_phones_name_the_tensors_of_the_file(language):
     else:
         assert f"toShape: [1, {width}]" in code
         assert f"1 x {' x '.join(map(str, shape))} of Float32" in code
+
+
+@pytest.mark.skipif(not PUBLISHED, reason="this copy has no published models")
+@pytest.mark.parametrize("name", ["vae_mnist", "made_mnist"])
+def test_published_files_draw_digits_without_tensorflow(name):
+    script = ROOT / "examples/sample_tflite.py"
+    file = ROOT / f"savedmodels/{name}/{name}.tflite"
+    run = [sys.executable, script, file]
+    out = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert [len(line) for line in out.splitlines()] == [28] * 28
+    assert 0.03 < np.mean([sign != " " for sign in out.replace("\n", "")]) < 0.5
