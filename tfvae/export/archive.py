@@ -130,6 +130,20 @@ def scratch(parent):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def put(folder, files):
+    """Puts files in their places, each whole: written to a scratch folder first.
+
+    Args:
+        folder: A `scratch` folder of their parent.
+        files: Dict of their bytes by path.
+    """
+    for path, content in files.items():
+        (folder / path.name).write_bytes(content)
+        sync(folder / path.name)
+    for path in files:
+        os.replace(folder / path.name, path)
+
+
 def check_model(model):
     """Checks that a model has signatures, which takes a built model of this package."""
     if not callable(getattr(model, "signatures", None)):

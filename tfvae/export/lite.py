@@ -1,7 +1,6 @@
 """TFLite files of built-in operators, for phones and browsers."""
 
 import contextlib
-import os
 import pathlib
 import warnings
 
@@ -91,12 +90,7 @@ def to_tflite(
             questions = _typical_questions(chosen, typical)
         differences = _compare(model, content, questions, quantize)
         about = metadata.describe(model, path.name, content, differences, quantize)
-        files = {path: content, metadata.beside(path): about}
-        for target, value in files.items():
-            (folder / target.name).write_bytes(value)
-            archive.sync(folder / target.name)
-        for target in files:
-            os.replace(folder / target.name, target)
+        archive.put(folder, {path: content, metadata.beside(path): about})
     return path
 
 

@@ -1,6 +1,5 @@
 """What TF Serving needs: strict signatures, warm-up requests, configurations."""
 
-import os
 import pathlib
 
 import numpy as np
@@ -174,13 +173,15 @@ def serving_config(
         batching["num_batch_threads"] = threads
     path = pathlib.Path(path)
     texts = {
-        "models.config": _models_config(path, base_path),
+        path / "models.config": _models_config(path, base_path),
         # The class of this message is in no package: see session_bundle_config.proto.
-        "batching.config": "".join(
+        path / "batching.config": "".join(
             f"{name} {{ value: {number} }}\n" for name, number in batching.items()
         ),
     }
-    return [_replace(path / name, text) for name, text in texts.items()]
+    with archive.scratch(path) as folder:
+        archive.put(folder, {file: text.encode() for file, text in texts.items()})
+    return list(texts)
 
 
 def _models_config(path, base_path):
@@ -208,12 +209,3 @@ def _models(path):
         hint = "`to_saved_model` writes one."
         checks.fail("a folder of exported models", hint=hint, path=str(path))
     return sorted(models)
-
-
-def _replace(file, text):
-    """Writes a file as a whole or not at all."""
-    with archive.scratch(file.parent) as folder:
-        (folder / file.name).write_text(text)
-        archive.sync(folder / file.name)
-        os.replace(folder / file.name, file)
-    return file
