@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.data import builders, load
+from tfvae.data import load, tfds
 from tfvae.data.prefetch import steps_at_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -237,7 +237,7 @@ def test_missing_path_is_refused(tmp_path):
 
 
 def test_offline_error_names_the_files_and_the_options(tmp_path, monkeypatch):
-    monkeypatch.setattr(builders, "_reachable", lambda url: False)
+    monkeypatch.setattr(tfds, "_reachable", lambda url: False)
     with pytest.raises(ConnectionError, match="train-images.*manual_dir.*data_dir"):
         load("mnist", data_dir=tmp_path)
 
@@ -245,7 +245,7 @@ def test_offline_error_names_the_files_and_the_options(tmp_path, monkeypatch):
 def test_a_name_goes_before_a_folder_so_called(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mnist").mkdir()
-    monkeypatch.setattr(builders, "_reachable", lambda url: False)
+    monkeypatch.setattr(tfds, "_reachable", lambda url: False)
     with pytest.raises(ConnectionError):
         load("mnist", data_dir=tmp_path / "new")
     with pytest.raises(FileNotFoundError, match="folder with image files"):
@@ -262,7 +262,7 @@ def test_missing_originals_are_named(tmp_path):
 
 
 def test_unreachable_address_is_found_out_without_network():
-    assert not builders._reachable("http://localhost:9/file")
+    assert not tfds._reachable("http://localhost:9/file")
 
 
 @needs("frey_faces")
@@ -348,7 +348,7 @@ def test_celeb_a_gives_its_attributes(tmp_path, monkeypatch):
 
     kind = type(tfds.builder("celeb_a"))
     monkeypatch.setattr(kind, "_split_generators", fake_celeb_a)
-    monkeypatch.setattr(builders, "_check_originals", lambda *_: None)
+    monkeypatch.setattr(tfds, "_check_originals", lambda *_: None)
     options = {"data_dir": tmp_path, "image_size": (64, 64)}
     x, y = next(iter(load("celeb_a", **options, labels=True).test))
     assert (x.shape, y.shape, y.dtype) == ((6, 64, 64, 3), (6, 40), tf.int64)

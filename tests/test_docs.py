@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import tfvae
 
@@ -21,10 +22,23 @@ MODULES = [
 ]
 
 
+def example_names():
+    """What every example in a docstring may use: one small model and its data."""
+    encoder = tfvae.networks.mlp_encoder((8, 8, 1), [16])
+    decoder = tfvae.networks.mlp_decoder((8, 8, 1), [16])
+    x = (np.random.default_rng(0).random([32, 8, 8, 1]) < 0.5).astype("float32")
+    return {
+        **{"tfvae": tfvae, "keras": keras, "np": np, "tf": tf, "tfp": tfp},
+        **{"math": math, "tempfile": tempfile, "folder": tempfile.mkdtemp()},
+        **{"encoder": encoder, "decoder": decoder, "x": x},
+        "model": tfvae.VAE(encoder, decoder, latent_dim=2),
+    }
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name):
     module = importlib.import_module(name)
-    names = {"tfvae": tfvae, "np": np, "tf": tf, "math": math, "tempfile": tempfile}
+    names = example_names()
     for test in doctest.DocTestFinder().find(module, extraglobs=names):
         result = doctest.DocTestRunner(verbose=False).run(test)
         assert not result.failed, test.name

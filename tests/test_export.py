@@ -20,14 +20,15 @@ import tfvae
 from tests import session_loader
 from tests.checks import MODELS
 from tests.exports import EXPORTED, assert_same, build, inputs_of
+from tfvae import files
 from tfvae.export import (
-    archive,
     load_saved_model,
+    parity,
     saved_model,
     to_saved_model,
     to_tflite,
 )
-from tfvae.models.signatures import Signature
+from tfvae.signatures import Signature
 
 # Inputs and outputs of every signature, as design.md has them.
 VAE_SIGNATURES = {
@@ -87,7 +88,7 @@ def test_a_served_row_depends_on_nothing_but_itself(served, rows):
 
 
 def test_served_seed_rows_give_the_samples_of_python(served):
-    ones = {s.name: archive.example(s, 1)[0] for s in served.model.condition.specs()}
+    ones = {s.name: parity.example(s, 1)[0] for s in served.model.condition.specs()}
     given = {name: np.stack([value] * 2) for name, value in ones.items()}
     answer = served.ask("sample", seed=np.array([[11, 3], [11, 0]], "int32"), **given)
     samples = served.model.sample(5, seed=11, **ones).numpy()
@@ -190,8 +191,8 @@ def test_nothing_is_published_that_differs_by_more_than_1e_5(
     def shifted(signature):
         return trace(signature._replace(function=lambda x: {"y": 2 * x + shift}))
 
-    trace = archive._trace
-    monkeypatch.setattr(archive, "_trace", shifted)
+    trace = parity._trace
+    monkeypatch.setattr(parity, "_trace", shifted)
     with outcome:
         to_saved_model(model, tmp_path)
     assert os.listdir(tmp_path) == published
@@ -213,12 +214,17 @@ def test_a_full_disk_leaves_what_was_there(export, tmp_path):
     assert path.is_dir() and not list(path.iterdir()) or path.read_text() == "old"
 
 
-@pytest.mark.parametrize("part", ["write", "compare", "sha256", "sync"])
-def test_an_export_that_breaks_off_leaves_nothing(model, tmp_path, monkeypatch, part):
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [(parity, "write"), (parity, "compare"), (files, "sha256"), (files, "sync")],
+)
+def test_an_export_that_breaks_off_leaves_nothing(
+    model, tmp_path, monkeypatch, place, part
+):
     def full(*args):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(archive, part, full)
+    monkeypatch.setattr(place, part, full)
     with pytest.raises(OSError, match="No space"):
         to_saved_model(model, tmp_path)
     assert os.listdir(tmp_path) == []
@@ -243,14 +249,14 @@ def test_exporters_that_race_get_versions_of_their_own(model, tmp_path, monkeypa
 
 
 def test_of_exporters_that_race_for_a_version_one_wins(model, tmp_path, monkeypatch):
-    write_manifest = archive.write_manifest
+    write_manifest = files.write_manifest
 
     def overtaken(folder):
         write_manifest(folder)
         monkeypatch.undo()
         to_saved_model(model, tmp_path, version=4)
 
-    monkeypatch.setattr(archive, "write_manifest", overtaken)
+    monkeypatch.setattr(files, "write_manifest", overtaken)
     with pytest.raises(ValueError, match="Received: version=4"):
         to_saved_model(model, tmp_path, version=4)
     assert os.listdir(tmp_path) == ["4"]
@@ -311,8 +317,9 @@ EXPORTERS = """
 import os, sys, tempfile
 import tensorflow as tf
 import tfvae
+from tfvae import files
 from tests.exports import build
-from tfvae.models.signatures import Signature
+from tfvae.signatures import Signature
 
 for line in sys.stdin:  # of one process for all, as importing takes longest
     if os.fork():
@@ -348,6 +355,6 @@ def test_exporters_that_are_killed_leave_no_half_version(tmp_path):
     versions = [path for path in tmp_path.iterdir() if path.name.isdecimal()]
     assert len(versions) > 100
     for path in versions:
-        archive.verify(path)
+        files.verify(path)
         answer = tf.saved_model.load(str(path)).signatures["decode"](x=tf.ones([1, 1]))
         assert answer["y"].numpy() == 2.0

@@ -41,7 +41,7 @@ def test_log_prob_of_two_pixels_by_hand():
 def test_bernoulli_agrees_with_tfp(x):
     logits = np.array([-1e4, -50, -20, -3, 0, 1e-3, 5, 20, 50, 1e4])
     exact = tfp.distributions.Bernoulli(logits=logits, dtype=tf.float64).log_prob(x)
-    elements = built("Bernoulli").elements(tf.constant(logits, tf.float32))
+    elements = built("Bernoulli").element_distribution(tf.constant(logits, tf.float32))
     # A float32 next to 50 is 4e-6 away.
     np.testing.assert_allclose(elements.log_prob(x), exact, rtol=1e-6, atol=4e-6)
 
@@ -49,7 +49,7 @@ def test_bernoulli_agrees_with_tfp(x):
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16", "float64"])
 def test_bernoulli_takes_data_of_any_type(dtype):
     x = tf.cast([1, 0], dtype)
-    log_p = built("Bernoulli").elements(tf.zeros([2])).log_prob(x)
+    log_p = built("Bernoulli").element_distribution(tf.zeros([2])).log_prob(x)
     np.testing.assert_allclose(log_p, [-np.log(2)] * 2, rtol=1e-6)
 
 
@@ -115,9 +115,9 @@ def test_check_takes_what_is_in_the_support():
 def test_noise_gives_what_the_distribution_gives(likelihood):
     rng = np.random.default_rng(0)
     params = tf.constant(rng.normal(size=likelihood.params_size), tf.float32)
-    noise = tf.constant(rng.random([20_000, likelihood.noise_size]), tf.float32)
+    noise = tf.constant(rng.random([20_000, likelihood.noise_dim]), tf.float32)
     drawn = likelihood.from_noise(noise, tf.broadcast_to(params, [20_000, len(params)]))
-    theirs = likelihood.elements(*tf.unstack(params)).sample(20_000, seed=1)
+    theirs = likelihood.element_distribution(*tf.unstack(params)).sample(20_000, seed=1)
     assert scipy.stats.ks_2samp(drawn, theirs).pvalue > 1e-4
 
 
@@ -142,7 +142,7 @@ def test_probabilities_of_logistic_bins_sum_to_one(loc, log_scale, levels):
     likelihood = likelihoods.DiscretizedLogistic(decoder(params_size=6), levels, 2)
     x = np.linspace(0, 1, levels, dtype="float32")
     params = [0.3, -0.2, loc, -1.0, log_scale, 0.5]
-    p = np.exp(likelihood.elements(*np.float32(params)).log_prob(x))
+    p = np.exp(likelihood.element_distribution(*np.float32(params)).log_prob(x))
     assert p.sum() == pytest.approx(1, abs=1e-4)
 
 
@@ -155,14 +155,16 @@ def test_logistic_bins_are_as_scipy_has_them():
         for loc, scale in ((0.7, np.exp(-1.5) / 2), (0.0, np.exp(-7) / 2))
     ]
     expected = scipy.special.softmax(params[:2]) @ bins
-    elements = likelihood.elements(*np.float32(params))
+    elements = likelihood.element_distribution(*np.float32(params))
     np.testing.assert_allclose(np.exp(elements.log_prob(x)), expected, 1e-4, 1e-12)
     np.testing.assert_allclose(elements.mean(), expected @ x, rtol=1e-5)
 
 
 def test_a_mixture_of_one_is_a_normal():
     mixture = likelihoods.NormalMixture(decoder(params_size=3), 1)
-    p_x = mixture.elements(tf.constant([0.3]), tf.constant([1.0]), tf.constant([0.5]))
+    p_x = mixture.element_distribution(
+        tf.constant([0.3]), tf.constant([1.0]), tf.constant([0.5])
+    )
     scale = np.log1p(np.exp(0.5)) + 1e-3
     np.testing.assert_allclose(
         p_x.log_prob([2.0]), scipy.stats.norm(1, scale).logpdf([2.0]), rtol=1e-5

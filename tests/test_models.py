@@ -16,7 +16,7 @@ from tests.checks import (
     images,
     state,
 )
-from tfvae.models.signatures import Signature
+from tfvae.signatures import Signature
 
 
 def compiled(name="VAE", *, jit_compile=False, **options):

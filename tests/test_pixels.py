@@ -14,7 +14,7 @@ from tfvae.layers import (
     RowLSTM,
 )
 from tfvae.layers.autoregressive import by_full_passes
-from tfvae.layers.recurrent import LineLSTM
+from tfvae.layers.line_lstm import LineLSTM
 
 NETWORKS = [ResidualPixelNetwork, GatedPixelNetwork, RowLSTM, DiagonalBiLSTM]
 SEEING_ALL = [GatedPixelNetwork, DiagonalBiLSTM]

@@ -11,8 +11,7 @@ import pytest
 import tfvae
 from tests import session_loader
 from tests.exports import assert_same, inputs_of
-from tfvae import presets, publishing, reports, runs
-from tfvae.export import archive
+from tfvae import files, presets, publishing, reports, runs
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +34,8 @@ def test_a_published_folder_holds_every_format(run, folder):
     files = ["1", "README.md", "manifest.json"]
     files += [f"my_vae.{end}" for end in ("keras", "tflite", "tflite.json")]
     assert sorted(os.listdir(folder)) == sorted(files)
-    archive.verify(folder)
-    archive.verify(folder / "1")
+    files.verify(folder)
+    files.verify(folder / "1")
     assert (
         json.loads((folder / "my_vae.tflite.json").read_text())["quantize"] == "float16"
     )
@@ -135,7 +134,7 @@ def test_twelve_small_models_are_published():
     assert sum(sizes) < 40e6
     served = (ROOT / "savedmodels" / "models.config").read_text()
     for folder in PUBLISHED:
-        archive.verify(folder)
+        files.verify(folder)
         assert f'name: "{folder.name}"' in served
 
 

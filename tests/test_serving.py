@@ -28,7 +28,8 @@ from tensorflow_serving.config import model_server_config_pb2
 import tfvae
 from tests import servicer
 from tests.checks import AUTOREGRESSIVE, MODELS, SHAPE, encoder, images
-from tfvae.export import archive, serving, serving_config, warmup_requests
+from tfvae import files
+from tfvae.export import serving, serving_config, warmup_requests
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples" / "serving"
 
@@ -214,7 +215,7 @@ def test_the_warm_up_requests_of_a_version_can_be_replayed(model, folder, stub):
         (output,) = stub.Predict(request, timeout=60).outputs.values()
         assert np.isfinite(tf.make_ndarray(output)).all()
     manifest = json.loads((file.parents[1] / "manifest.json").read_text())["sha256"]
-    assert manifest[serving.WARMUP_FILE] == archive.sha256(file)
+    assert manifest[serving.WARMUP_FILE] == files.sha256(file)
 
 
 def test_warm_up_requests_have_the_rows_asked_for():

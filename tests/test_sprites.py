@@ -170,7 +170,7 @@ def stand_in(tmp_path, monkeypatch):
     split = tfds.core.SplitGenerator("train", gen_kwargs={"filepath": ""})
     monkeypatch.setattr(builder, "_generate_examples", generate)
     monkeypatch.setattr(builder, "_split_generators", lambda *_: [split])
-    monkeypatch.setattr("tfvae.data.builders._missing_files", lambda *_: {})
+    monkeypatch.setattr("tfvae.data.tfds._missing_files", lambda *_: {})
     return tmp_path
 
 

@@ -1,10 +1,62 @@
 """Checks of arguments: what came, what was expected, before anything changes."""
 
 import difflib
+import functools
+import inspect
 import math
 import numbers
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import numpy as np
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Decorator: checks each argument by its annotation, see `by_annotation`."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def checking(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        arguments = signature.bind(*args, **kwargs)
+        by_annotation(function, arguments.arguments)
+        return function(*arguments.args, **arguments.kwargs)
+
+    return checking
+
+
+def by_annotation(function: Callable, arguments: dict[str, Any]) -> None:
+    """Checks arguments in place, each by the function in its `Annotated` type.
+
+    Such as `units: PositiveInt`, which is `Annotated[int, integer]`: the value becomes
+    what `integer(units=value)` returns. Where the annotation allows None, None passes.
+
+    Args:
+        function: Function with annotations.
+        arguments: Its arguments by name; changed to what the checks return.
+    """
+    for name, (check, optional) in _checks_of(function).items():
+        if name in arguments and not (optional and arguments[name] is None):
+            arguments[name] = check(**{name: arguments[name]})
+
+
+@functools.cache
+def _checks_of(function: Callable) -> dict[str, tuple[Callable, bool]]:
+    """The check of each argument that has one, and if the argument may be None."""
+    found = {}
+    for name, hint in typing.get_type_hints(function, include_extras=True).items():
+        union = isinstance(hint, types.UnionType) or (
+            typing.get_origin(hint) is typing.Union
+        )
+        members = typing.get_args(hint) if union else (hint,)
+        for member in members:
+            if typing.get_origin(member) is Annotated:
+                found[name] = member.__metadata__[0], type(None) in members
+    return found
 
 
 def fail(expected, *, error=ValueError, hint="", **received):
@@ -249,3 +301,16 @@ def _check_range(name, value, low, high, because):
             f"`{name}` must lie in [{low}, {high}]{because and ' for ' + because}. "
             f"Received: {name} with values from {least} to {greatest}. {hint}".rstrip()
         )
+
+
+# Kinds of arguments, for annotations: `num_flows: PositiveInt = 2`.
+PositiveInt = Annotated[int, integer]
+NonNegativeInt = Annotated[int, functools.partial(integer, minimum=0)]
+NonNegativeFloat = Annotated[float, functools.partial(number, minimum=0)]
+# Least of what must be above 0, as scales: still a normal float32 when squared.
+PositiveFloat = Annotated[float, functools.partial(number, minimum=1e-6)]
+# Widths of layers: one or more, or none as well.
+Widths = Annotated[Sequence[int], integers]
+AnyWidths = Annotated[Sequence[int], functools.partial(integers, empty=True)]
+EventShape = Annotated[Sequence[int], event_shape]
+ImageShape = Annotated[Sequence[int], image_shape]

@@ -6,8 +6,7 @@ import zipfile
 
 import keras
 
-from tfvae import checks
-from tfvae.export import archive
+from tfvae import checks, files
 from tfvae.models.base import GenerativeModel
 
 
@@ -69,7 +68,7 @@ def _published(name):
     folders = [f.parent for p in places for f in pathlib.Path(p).glob("*/*.keras")]
     for folder in folders:
         if folder.name == name:
-            archive.verify(folder)
+            files.verify(folder)
             return folder / f"{name}.keras"
     known = ", ".join(sorted({folder.name for folder in folders})) or "none"
     hint = f"Published in savedmodels or TFVAE_SAVEDMODELS: {known}."

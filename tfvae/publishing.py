@@ -2,8 +2,7 @@
 
 import json
 
-from tfvae import checks, export, presets, reports
-from tfvae.export import archive
+from tfvae import checks, export, files, presets, reports
 from tfvae.loading import load
 
 # Of sources: what they are, and their licence.
@@ -76,14 +75,14 @@ def publish(run, folder):
         hint = "Run `tfvae evaluate` first."
         checks.fail("an evaluated run", hint=hint, run=str(run.path))
     model = load(run.model_file)
-    with archive.scratch(folder.parent) as scratch:
+    with files.scratch(folder.parent) as scratch:
         export.to_saved_model(model, scratch)
         if model.lite_signatures():
             file = scratch / f"{folder.name}.tflite"
             export.to_tflite(model, file, quantize="float16")
         _bare(model).save(scratch / f"{folder.name}.keras")
         (scratch / "README.md").write_text(_card(run, model, folder.name))
-        archive.write_manifest(scratch)
+        files.write_manifest(scratch)
         scratch.chmod(0o755)
         scratch.rename(folder)
     return folder

@@ -6,9 +6,10 @@ import time
 import numpy as np
 
 from tfvae import checks, likelihoods, metrics, plots, presets
+from tfvae.inputs import to_arrays
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
-from tfvae.models import GAN, VAE, feeding
+from tfvae.models import GAN, VAE
 from tfvae.models.adversarial import Adversarial
 from tfvae.runs import whole
 
@@ -154,7 +155,7 @@ def _image_figures(model, x):
 
 def _joined(dataset):
     """All examples of a data set: an array, or a pair of x and labels."""
-    x, y = feeding.to_arrays(dataset)
+    x, y = to_arrays(dataset)
     return x if y is None else (x, y)
 
 

@@ -14,9 +14,9 @@ import time
 import numpy as np
 
 import tfvae
-from tfvae.export import calibration
+from tfvae.export import quantize
 
-KINDS = (None, *tfvae.export.lite.QUANTIZATIONS)
+KINDS = (None, *tfvae.export.tflite.QUANTIZATIONS)
 NAMES = ["model", "kind", "kB", "signature", "error", "milliseconds"]
 
 
@@ -41,8 +41,8 @@ def measure(name, num_runs):
     model = tfvae.load(name)
     signatures = {k: s for k, s in model.lite_signatures().items() if not s.random}
     data = samples(model)
-    typical = calibration.typical(model, signatures, data)
-    asked = {k: calibration.batch(s, typical, size=10) for k, s in signatures.items()}
+    typical = quantize.typical_inputs(model, signatures, data)
+    asked = {k: quantize.batch(s, typical, size=10) for k, s in signatures.items()}
     wanted = {k: s.compiled()(*asked[k].values()) for k, s in signatures.items()}
     for kind in KINDS:
         path = pathlib.Path(tempfile.mkdtemp()) / "model.tflite"

@@ -7,8 +7,8 @@ import numpy as np
 
 from tfvae import checks
 from tfvae.data.nonlinear_ica import nonlinear_ica
-from tfvae.data.shapes import images, sampled_factors
 from tfvae.data.splits import NAMES, Source, cut
+from tfvae.data.sprites import images, sampled_factors
 
 # Names of the sources that need no files.
 EMBEDDED = ("digits", "sprites", "nonlinear_ica")

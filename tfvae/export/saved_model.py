@@ -4,8 +4,8 @@ import pathlib
 
 import tensorflow as tf
 
-from tfvae import checks
-from tfvae.export import archive, serving
+from tfvae import checks, files
+from tfvae.export import parity, serving
 
 
 def to_saved_model(model, path, *, version=None):
@@ -40,12 +40,12 @@ def to_saved_model(model, path, *, version=None):
         >>> tfvae.export.to_saved_model(model, tempfile.mkdtemp()).name
         '1'
     """
-    signatures = archive.check_model(model)
+    signatures = parity.check_model(model)
     if version is not None:
         checks.integer(maximum=2**63 - 1, version=version)  # as the server counts
     path = pathlib.Path(path)
     _check_free(path, version)
-    with archive.scratch(path) as folder:
+    with files.scratch(path) as folder:
         _write(model, signatures, folder)
         return _publish(folder, path, version)
 
@@ -65,11 +65,11 @@ def to_folder(model, path):
         ValueError: Where the model is not built, or the folder is there.
         RuntimeError: Where a signature on disk answers otherwise than the model.
     """
-    signatures, path = archive.check_model(model), pathlib.Path(path)
+    signatures, path = parity.check_model(model), pathlib.Path(path)
     if path.suffix == ".tflite":
         checks.fail("a folder, or format 'litert' be given", path=str(path))
     _check_absent(path)
-    with archive.scratch(path.parent) as folder:
+    with files.scratch(path.parent) as folder:
         _write(model, signatures, folder)
         _check_absent(path)
         folder.rename(path)
@@ -103,7 +103,7 @@ def load_saved_model(path):
         TensorShape([3, 8, 8, 1])
     """
     path = pathlib.Path(path)
-    archive.verify(path)
+    files.verify(path)
     if not (path / "saved_model.pb").exists():
         checks.fail("the folder of a version, such as vae/1", path=str(path))
     return tf.saved_model.load(str(path))
@@ -111,9 +111,9 @@ def load_saved_model(path):
 
 def _write(model, signatures, folder):
     strict = {name: serving.strict(s) for name, s in signatures.items()}
-    archive.write(strict, folder)
+    parity.write(strict, folder)
     serving.write_warmup(model, folder)
-    archive.write_manifest(folder)
+    files.write_manifest(folder)
     folder.chmod(0o755)
 
 
@@ -128,7 +128,7 @@ def _publish(folder, path, version):
             if not target.exists():
                 raise
             continue
-        archive.sync(path)
+        files.sync(path)
         return target
 
 

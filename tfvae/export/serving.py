@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks
-from tfvae.export import archive
+from tfvae import checks, files
+from tfvae.export import parity
 
 # Where TF Serving looks for them in a version.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -86,7 +86,7 @@ def warmup_requests(model, *, batch_size=1):
     """
     from tensorflow_serving.apis import prediction_log_pb2
 
-    signatures = archive.check_model(model)
+    signatures = parity.check_model(model)
     checks.integer(batch_size=batch_size)
     logs = []
     for name, signature in signatures.items():
@@ -94,7 +94,7 @@ def warmup_requests(model, *, batch_size=1):
         request = log.predict_log.request
         request.model_spec.signature_name = name
         for spec in signature.inputs:
-            value = tf.make_tensor_proto(archive.example(spec, batch_size))
+            value = tf.make_tensor_proto(parity.example(spec, batch_size))
             request.inputs[spec.name].CopyFrom(value)
         logs.append(log)
     return logs
@@ -179,8 +179,8 @@ def serving_config(
             f"{name} {{ value: {number} }}\n" for name, number in batching.items()
         ),
     }
-    with archive.scratch(path) as folder:
-        archive.put(folder, {file: text.encode() for file, text in texts.items()})
+    with files.scratch(path) as folder:
+        files.replace(folder, {file: text.encode() for file, text in texts.items()})
     return list(texts)
 
 

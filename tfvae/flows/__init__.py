@@ -3,7 +3,7 @@
 from tfvae.flows.autoregressive import Autoregressive
 from tfvae.flows.base import Flow, Inverse, one_pass
 from tfvae.flows.coupling import Coupling
-from tfvae.flows.rank_one import Planar, Radial
+from tfvae.flows.planar import Planar, Radial
 
 __all__ = [
     "Autoregressive",

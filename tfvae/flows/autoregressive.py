@@ -6,7 +6,7 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.config import register
 from tfvae.flows.base import Flow, once
-from tfvae.flows.transforms import TRANSFORMS
+from tfvae.flows.scalar import TRANSFORMS
 from tfvae.layers import MaskedMLP
 
 tfb = tfp.bijectors

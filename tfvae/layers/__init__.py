@@ -1,15 +1,14 @@
 """Layers that networks are made of, where Keras has none."""
 
-from tfvae.layers.autoencoder import MaskedAutoencoder
 from tfvae.layers.autoregressive import AutoregressiveNetwork
-from tfvae.layers.context import ContextMLP
+from tfvae.layers.dense import ContextMLP, GatedDense
 from tfvae.layers.discriminator import Discriminator
-from tfvae.layers.gated import GatedDense
-from tfvae.layers.joint import JointEncoder
+from tfvae.layers.joint_encoder import JointEncoder
+from tfvae.layers.made import MaskedAutoencoder
 from tfvae.layers.masked import MaskedDense, MaskedMLP
 from tfvae.layers.pixel_cnn import GatedPixelNetwork, ResidualPixelNetwork
+from tfvae.layers.pixel_network import PixelNetwork
 from tfvae.layers.pixel_rnn import DiagonalBiLSTM, RecurrentNetwork, RowLSTM
-from tfvae.layers.pixels import PixelNetwork
 
 __all__ = [
     "AutoregressiveNetwork",

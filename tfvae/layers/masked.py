@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.config import Configurable, register
-from tfvae.layers.context import dense
+from tfvae.layers.dense import dense
 
 ORDERS = ("natural", "reversed", "random")
 

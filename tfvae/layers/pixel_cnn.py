@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.config import register
-from tfvae.layers.pixels import PixelNetwork, halves, put, square
+from tfvae.layers.pixel_network import PixelNetwork, halves, put, square
 
 
 @register

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.config import register
-from tfvae.layers.pixels import PixelNetwork, halves, put
-from tfvae.layers.recurrent import LineLSTM
+from tfvae.layers.line_lstm import LineLSTM
+from tfvae.layers.pixel_network import PixelNetwork, halves, put
 
 
 class RecurrentNetwork(PixelNetwork):
@@ -24,7 +24,7 @@ class RecurrentNetwork(PixelNetwork):
     def _make_layers(self):
         self._stream = self._degrees(2 * self.filters)
         self.first = self._first()
-        self.blocks = [self._block() for _ in range(self.num_blocks)]
+        self.blocks = [self.loop_options() for _ in range(self.num_blocks)]
 
     def features(self, x, shifts):
         """See `PixelNetwork`; between, `[rows, columns, batch, features]`."""

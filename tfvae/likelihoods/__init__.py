@@ -1,9 +1,8 @@
 """Likelihoods `p(x | z)`: layers from latents to distributions of x."""
 
 from tfvae.likelihoods.base import Likelihood
-from tfvae.likelihoods.categorical import Categorical
-from tfvae.likelihoods.logistic import DiscretizedLogistic
-from tfvae.likelihoods.logit import Bernoulli, ContinuousBernoulli
+from tfvae.likelihoods.bernoulli import Bernoulli, ContinuousBernoulli
+from tfvae.likelihoods.discrete import Categorical, DiscretizedLogistic
 from tfvae.likelihoods.normal import Normal, NormalMixture
 
 __all__ = [

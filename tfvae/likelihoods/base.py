@@ -16,9 +16,9 @@ tfd = tfp.distributions
 class Likelihood(ConditionalDistribution):
     """Abstract `p(x | z)`, independent over the elements of x given z.
 
-    A subclass gives `params_size` and `elements`. The decoder's last axis holds
-    `params_size` values for each channel of x: all channels of the first parameter,
-    then all of the second.
+    A subclass gives `params_size` and `element_distribution`. The decoder's last axis
+    holds `params_size` values for each channel of x: all channels of the first
+    parameter, then all of the second.
 
     Args:
         decoder: Network from z `[batch, latent]` to the parameters
@@ -29,7 +29,7 @@ class Likelihood(ConditionalDistribution):
     # Least and greatest value an element of x may have.
     support = (float("-inf"), float("inf"))
     # Uniform random numbers that an element takes.
-    noise_size = 1
+    noise_dim = 1
 
     def __init__(self, decoder, **kwargs):
         super().__init__(decoder, **kwargs)
@@ -74,12 +74,14 @@ class Likelihood(ConditionalDistribution):
         )
 
     @abc.abstractmethod
-    def elements(self, *params):
+    def element_distribution(self, *params):
         """The distribution of single elements of x, given that many parameters each."""
 
     def distribution(self, params):
         """`Independent` over the event: params `[..., params_size * channels]`."""
-        elements = self.elements(*tf.split(params, self.params_size, axis=-1))
+        elements = self.element_distribution(
+            *tf.split(params, self.params_size, axis=-1)
+        )
         return tfd.Independent(elements, len(self.event_shape))
 
     def log_prob(self, x, z, training=False):
@@ -103,20 +105,20 @@ class Likelihood(ConditionalDistribution):
             params: `[samples, ..., batch, *event_shape[:-1], params_size * channels]`.
         """
         params = tf.split(params, self.params_size, axis=-1)
-        elements = self.elements(*map(self._flatten, params))
+        elements = self.element_distribution(*map(self._flatten, params))
         return tf.reduce_sum(elements.log_prob(self._flatten(x)), axis=-1)
 
     def from_noise(self, noise, params):
         """Elements of x as functions of noise; by default the quantiles.
 
         Args:
-            noise: Uniform noise `[..., noise_size]`, above 0 and below 1.
+            noise: Uniform noise `[..., noise_dim]`, above 0 and below 1.
             params: `[..., params_size]`, for one element each.
 
         Returns:
             A tensor `[...]`.
         """
-        elements = self.elements(*tf.unstack(params, axis=-1))
+        elements = self.element_distribution(*tf.unstack(params, axis=-1))
         return elements.quantile(noise[..., 0])
 
     def _flatten(self, values):

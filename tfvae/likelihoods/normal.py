@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.config import register
 from tfvae.likelihoods.base import Likelihood
-from tfvae.likelihoods.categorical import choose
+from tfvae.likelihoods.discrete import choose
 
 tfd = tfp.distributions
 
@@ -48,7 +48,7 @@ class Normal(Likelihood):
         Training with Calibrated Decoders, 2020, https://arxiv.org/abs/2006.13202
     """
 
-    noise_size = 2
+    noise_dim = 2
 
     def __init__(
         self,
@@ -87,10 +87,10 @@ class Normal(Likelihood):
 
     def from_noise(self, noise, params):
         """See `Likelihood`; by the transform of Box and Muller."""
-        p_x = self.elements(*tf.unstack(params, axis=-1))
+        p_x = self.element_distribution(*tf.unstack(params, axis=-1))
         return p_x.loc + p_x.scale * _normal(noise)
 
-    def elements(self, loc, raw_scale=None):
+    def element_distribution(self, loc, raw_scale=None):
         """`tfd.Normal`; the raw scale comes from the decoder where it is predicted."""
         scale = self.scale
         if isinstance(scale, str):
@@ -133,7 +133,7 @@ class NormalMixture(Likelihood):
         https://arxiv.org/abs/1705.07057
     """
 
-    noise_size = 3  # the component, and what makes the value
+    noise_dim = 3  # the component, and what makes the value
 
     def __init__(self, decoder, num_components=10, *, min_scale=1e-3, **kwargs):
         super().__init__(decoder, **kwargs)
@@ -145,7 +145,7 @@ class NormalMixture(Likelihood):
         """A weight, a location and a scale for each component."""
         return 3 * self.num_components
 
-    def elements(self, *params):
+    def element_distribution(self, *params):
         """`tfd.MixtureSameFamily` of Gaussians."""
         return self._mixture(tf.stack(params, axis=-1))
 

@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 
 from tfvae import checks, seeds
-from tfvae.models.fitting import checked_optimizer, checked_options
-from tfvae.models.guard import all_squarable
-from tfvae.models.signatures import Signature
+from tfvae.signatures import Signature
+from tfvae.training.finite import all_squarable
+from tfvae.training.fit import checked_optimizer, checked_options
 
 _LossScale = keras.optimizers.LossScaleOptimizer
 
@@ -83,7 +83,7 @@ class Adversarial:
         if not config:
             return config
         serialize = keras.saving.serialize_keras_object
-        return self._asked | {
+        return self.compile_options | {
             f"{player}_optimizer": serialize(self._optimizer(player))
             for player in self.players
         }
@@ -137,7 +137,7 @@ class Adversarial:
             tf.cond(finite, lambda: True, functools.partial(self._restore, before))
         return finite, functools.partial(self._reported, terms)
 
-    def _judging(self):
+    def _discriminate_signature(self):
         """The signature of `discriminate`, by its name."""
         x = tf.TensorSpec([None, *self.event_shape], tf.float32, name="x")
         specs = (x, *self.condition.specs())

@@ -9,12 +9,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks, seeds
+from tfvae.inputs import to_array, unzip
 from tfvae.layers import AutoregressiveNetwork
 from tfvae.likelihoods import Bernoulli, Likelihood
-from tfvae.models import feeding
 from tfvae.models.base import GenerativeModel
 from tfvae.models.condition import Condition
-from tfvae.models.signatures import Signature
+from tfvae.signatures import Signature
 
 
 class AutoregressiveModel(GenerativeModel, abc.ABC):
@@ -59,7 +59,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             self.built = True
 
     def call(self, inputs, training=False):
-        return self._log_prob(*feeding.unzip(inputs))
+        return self._log_prob(*unzip(inputs))
 
     @property
     def event_shape(self):
@@ -73,7 +73,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
     def terms(self, inputs, seed, training=False):
         """See `GenerativeModel.terms`; in training of one mask, in turn."""
-        x, y = feeding.unzip(inputs)
+        x, y = unzip(inputs)
         if training and self.network.num_masks > 1:
             turn = tf.cast(self.optimizer.iterations, tf.int32) % self.network.num_masks
             log_prob = self._log_prob_of(
@@ -113,7 +113,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             TypeError: Where an argument is of the wrong kind.
             ValueError: Where `num_samples` is negative, or y does not fit the model.
         """
-        return self._draws(num_samples, seed, y)
+        return self._sample(num_samples, seed, y)
 
     def complete(self, x, observed, seed=None, y=None):
         """Draws what is not observed, each element given those before it.
@@ -134,11 +134,11 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             TypeError: Where `observed` holds no booleans, or x no real numbers.
             ValueError: Where x, `observed` or y does not fit the model.
         """
-        x = feeding.to_array(x)
+        x = to_array(x)
         observed = checks.booleans(x.shape, observed=observed)
         x = self.check_inputs(np.where(observed, x, 0))
-        inputs = {"x": x, "observed": observed, "seed": seeds.rows(seed, len(x))}
-        return self.run("complete", **inputs, **self.condition.given(y, len(x)))["x"]
+        asked = {"x": x, "observed": observed, "seed": seeds.rows(seed, len(x))}
+        return self.run("complete", **asked, **self.condition.given(y, len(x)))["x"]
 
     def signatures(self):
         """`serving_default` (log_prob), `sample`, `complete`, with y if it counts."""
@@ -196,7 +196,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
-        return self.likelihood.check(x=feeding.to_array(x))
+        return self.likelihood.check(x=to_array(x))
 
     def _specs(self):
         """What x, observed and, if it counts, y are in a signature."""
@@ -226,7 +226,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     @property
     def _noise_dim(self):
         """Numbers for each element, and one for the mask."""
-        return self.network.dim * self.likelihood.noise_size + 1
+        return self.network.dim * self.likelihood.noise_dim + 1
 
     def _noise(self, seed):
         return seeds.uniform(seed, [tf.shape(seed)[0], self._noise_dim])
@@ -235,7 +235,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """Draws from noise, with what is observed in its place."""
         context = self.condition.context(y)
         num_rows, dim = keras.ops.shape(noise)[0], self.network.dim
-        shape = [num_rows, dim, self.likelihood.noise_size]
+        shape = [num_rows, dim, self.likelihood.noise_dim]
         for_elements = tf.reshape(noise[:, 1:], shape)
         if observed is not None:
             x, observed = (tf.reshape(a, [num_rows, dim]) for a in (x, observed))

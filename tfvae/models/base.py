@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from tfvae import checks, seeds
 from tfvae.config import Configurable
-from tfvae.models import feeding
+from tfvae.inputs import same_target, to_array, to_arrays, unzip
 from tfvae.models.condition import Condition
-from tfvae.models.fitting import Fitting
-from tfvae.models.guard import Report, Skipped, all_squarable, remembers
-from tfvae.models.signatures import Answering
+from tfvae.signatures import Answering
+from tfvae.training.finite import RunningMeans, SkippedBatches, all_squarable, keeps_nan
+from tfvae.training.fit import Fitting
 
 
 class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
@@ -34,8 +34,8 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.seed_generator = keras.random.SeedGenerator()
-        self.report = Report(self.report_names, name="report")
-        self.skipped = Skipped(name="skipped")
+        self.report = RunningMeans(self.report_names, name="report")
+        self.skipped = SkippedBatches(name="skipped")
 
     @property
     @abc.abstractmethod
@@ -90,7 +90,7 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
             A tuple of arrays.
         """
         if not self.condition:
-            feeding.same_target(x, y)
+            same_target(x, y)
             return (self.check_inputs(x),)
         x = self.check_inputs(x)
         return x, self.condition.check(y, len(x))
@@ -107,16 +107,16 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
             ValueError: Where x or u does not fit the model.
         """
         if u is None:
-            x, u = feeding.to_arrays(x)
+            x, u = to_arrays(x)
             if not self.condition:
-                feeding.same_target(x, u)
+                same_target(x, u)
                 u = None
         x = self.check_inputs(x)
         return {"x": x, **self.condition.given(u, len(x))}
 
     def unpack(self, data):
         """The inputs in an element of a data set: x, or `(x, y)` where y counts."""
-        x, y = feeding.unzip(data)
+        x, y = unzip(data)
         x = tf.cast(x, tf.float32)
         return (x, y) if self.condition else x
 
@@ -140,13 +140,13 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         """One step, whatever comes of it, for blocks.
 
         Returns:
-            Scalar bool: False where it was not finite, unless the optimizer `remembers`
+            Scalar bool: False where it was not finite, unless the optimizer `keeps_nan`
             that, where it is cheaper to find.
         """
         loss, terms, gradients = self._gradients(self.unpack(data))
         self.optimizer.apply(gradients, self.trainable_variables)
         self._reported(loss, terms)
-        return self._finite(loss, [] if remembers(self.optimizer) else gradients)
+        return self._finite(loss, [] if keeps_nan(self.optimizer) else gradients)
 
     def state(self):
         """Every variable that a training step changes."""
@@ -195,15 +195,15 @@ class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
         if isinstance(input_shape, tuple) and None not in input_shape[1:]:
             self.build((None, *input_shape[1:]))
 
-    def _data(self, x):
+    def _as_array(self, x):
         """X as an array, whose shape builds the model where nothing has."""
-        x = feeding.to_array(x)
+        x = to_array(x)
         if not self.built:
             checks.array(x.shape[1:], x=x)
             self.build((None, *x.shape[1:]))
         return x
 
-    def _draws(self, num_samples, seed, value):
+    def _sample(self, num_samples, seed, value):
         """What `sample` gives, conditional on a value or None."""
         num_samples = checks.integer(minimum=0, num_samples=num_samples)
         given = self.condition.given(value, num_samples)

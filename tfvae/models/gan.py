@@ -9,13 +9,13 @@ import tensorflow as tf
 from tfvae import checks, seeds
 from tfvae.conditional import output_shape
 from tfvae.config import register
+from tfvae.inputs import unzip
 from tfvae.layers import Discriminator
-from tfvae.models import feeding
 from tfvae.models.adversarial import Adversarial
 from tfvae.models.base import GenerativeModel
 from tfvae.models.condition import Condition
-from tfvae.models.signatures import Signature
 from tfvae.objectives import AdversarialLoss
+from tfvae.signatures import Signature
 
 
 @register
@@ -136,7 +136,7 @@ class GAN(Adversarial, GenerativeModel):
         return {player: [getattr(self, player)] for player in self.players}
 
     def call(self, z, training=False):
-        z, y = feeding.unzip(z)
+        z, y = unzip(z)
         return self.generate(z, self.condition.context(y), training=training)
 
     def generate(self, z, context=None, training=False):
@@ -152,7 +152,7 @@ class GAN(Adversarial, GenerativeModel):
 
     def terms(self, inputs, seed, training=False):
         """The losses of both players, `[batch]`."""
-        x, y = feeding.unzip(inputs)
+        x, y = unzip(inputs)
         context = self.condition.context(y)
         z = seeds.normal(seed, [tf.shape(x)[0], self.latent_dim])
         generated = self.generate(z, context, training=training)
@@ -189,7 +189,7 @@ class GAN(Adversarial, GenerativeModel):
             ValueError: Where `num_samples` is negative, or y does not fit the model.
         """
         self._check_built()
-        return self._draws(num_samples, seed, y)
+        return self._sample(num_samples, seed, y)
 
     def decode(self, z, y=None):
         """`G(z)`, `[batch, *event_shape]`.
@@ -215,7 +215,7 @@ class GAN(Adversarial, GenerativeModel):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
         low, high = self.support
         because = "the generator's last activation"
-        x = self._data(x)
+        x = self._as_array(x)
         return checks.array(self.event_shape, low=low, high=high, because=because, x=x)
 
     def predict(self, z, batch_size=None, **kwargs):
@@ -226,7 +226,7 @@ class GAN(Adversarial, GenerativeModel):
             batch_size: Not used.
             **kwargs: Not used.
         """
-        return np.asarray(self.decode(*feeding.unzip(z)))
+        return np.asarray(self.decode(*unzip(z)))
 
     def signatures(self):
         """`serving_default` (decode), `sample`, `discriminate`, with y if it counts."""
@@ -239,7 +239,7 @@ class GAN(Adversarial, GenerativeModel):
         return {
             "serving_default": Signature(self._decode, (z, *y)),
             "sample": Signature(self._sample_rows, (seed, *y)),
-            **self._judging(),
+            **self._discriminate_signature(),
         }
 
     def lite_signatures(self, batch_size=1):

@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
+from tfvae.inputs import is_stream, to_arrays
 from tfvae.metrics.marginal import log_marginal
-from tfvae.models import feeding
 from tfvae.models.base import GenerativeModel
-from tfvae.models.signatures import Signature
 from tfvae.objectives import ELBO
+from tfvae.signatures import Signature
 
 
 class LatentVariableModel(GenerativeModel, abc.ABC):
@@ -89,8 +89,8 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             Larsen et al., Autoencoding beyond pixels using a learned similarity metric,
             2016, https://arxiv.org/abs/1512.09300
         """
-        if feeding.is_stream(x):  # in one pass: its order may change
-            stream, (x, y) = x, feeding.to_arrays(x)
+        if is_stream(x):  # in one pass: its order may change
+            stream, (x, y) = x, to_arrays(x)
             if y is None:
                 checks.fail("a data set of pairs", error=TypeError, x=stream)
         z, y = np.asarray(self.encode(x, u)), np.asarray(y)
@@ -116,7 +116,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             ValueError: Where `num_samples` is negative, or u does not fit the model.
         """
         self._check_built()
-        return self._draws(num_samples, seed, u)
+        return self._sample(num_samples, seed, u)
 
     def elbo(self, x, u=None, *, seed=None):
         """One-sample estimate of the ELBO, `[batch]`, in nats.

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfvae import checks, flows, seeds
 from tfvae.config import register
+from tfvae.inputs import unzip
 from tfvae.likelihoods import Bernoulli, Likelihood
-from tfvae.models import feeding
 from tfvae.models.condition import Condition
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import ELBO, LogDensities, Objective, exact_kl
@@ -103,7 +103,7 @@ class VAE(LatentVariableModel):
         if isinstance(input_shape[0], (tuple, list)):  # of x and u
             input_shape = input_shape[0]
         self.posterior.build(
-            self._seen(input_shape, (None, *(self.condition.shape or ())))
+            self.posterior_inputs(input_shape, (None, *(self.condition.shape or ())))
         )
         self.likelihood.build((None, self.latent_dim))
         self.prior.build((None, self.latent_dim))
@@ -115,12 +115,12 @@ class VAE(LatentVariableModel):
         self.built = True
 
     def call(self, x, training=False):
-        z = self.center(*feeding.unzip(x), training=training)
+        z = self.center(*unzip(x), training=training)
         return self.likelihood(z, training=training).mean()
 
     def center(self, x, u=None, training=False):
         """See `LatentVariableModel`."""
-        inputs = self._seen(x, self.condition.context(u))
+        inputs = self.posterior_inputs(x, self.condition.context(u))
         return self.posterior.center(inputs, training=training)
 
     @property
@@ -150,11 +150,13 @@ class VAE(LatentVariableModel):
     def posterior_params(self, x, u=None):
         """Parameters of q, `[batch, params]`, for `posterior.distribution`."""
         x = tf.convert_to_tensor(x)
-        return self.posterior.params(self._seen(x, self.condition.context(u)))
+        return self.posterior.params(
+            self.posterior_inputs(x, self.condition.context(u))
+        )
 
     def log_densities(self, inputs, seed, num_samples=1, training=False):
         """See `LatentVariableModel`."""
-        x, u = feeding.unzip(inputs)
+        x, u = unzip(inputs)
         context = self.condition.context(u)
         q, p_z, z, log_q, log_p = self._draw(x, context, seed, num_samples, training)
         log_likelihood = self.likelihood.log_prob(x, z, training=training)
@@ -172,7 +174,7 @@ class VAE(LatentVariableModel):
 
     def check_inputs(self, x):
         """See `GenerativeModel.check_inputs`; x is an array or a data set."""
-        return self.likelihood.check(x=self._data(x))
+        return self.likelihood.check(x=self._as_array(x))
 
     def finish_fit(self):
         """Warns where training ended in the middle of a KL warm-up."""
@@ -190,7 +192,7 @@ class VAE(LatentVariableModel):
 
     def _draw(self, x, context, seed, num_samples, training):
         """The distributions q and p of z, z of q, and its log-densities by both."""
-        q = self.posterior(self._seen(x, context), training=training)
+        q = self.posterior(self.posterior_inputs(x, context), training=training)
         p_z = self.prior(context)
         batch_size, noise_dim = keras.ops.shape(x)[0], self.posterior.noise_dim
         noise = seeds.normal(seed, [num_samples, batch_size, noise_dim])
@@ -198,6 +200,6 @@ class VAE(LatentVariableModel):
             z, log_q = self.posterior.from_noise(q, noise)
             return q, p_z, z, log_q, p_z.log_prob(z)
 
-    def _seen(self, x, context):
+    def posterior_inputs(self, x, context):
         """What the posterior sees of them; of shapes likewise."""
         return (x, context) if self.posterior.is_joint else x

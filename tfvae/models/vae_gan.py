@@ -158,7 +158,9 @@ class VAEGAN(Adversarial, VAE):
         drawn = seeds.normal(seed + 1, [size, self.prior.noise_dim])
         z = tf.concat([z[0], self.prior.from_noise(drawn)], axis=0)
         generated = self.likelihood(z, training=training).mean()
-        (real, copied, dreamt), features = self._judged(x, generated, training)
+        (real, copied, dreamt), features = self._discriminate_all(
+            x, generated, training
+        )
         loss, square = self.adversarial_loss, (features[0] - features[1]) ** 2
         axes = list(range(1, square.shape.rank))
         square = tf.reduce_sum(square, axis=axes)
@@ -198,12 +200,12 @@ class VAEGAN(Adversarial, VAE):
 
     def signatures(self):
         """Those of `VAE`, and `discriminate`."""
-        return super().signatures() | self._judging()
+        return super().signatures() | self._discriminate_signature()
 
     def _build_early(self):
         """Later, with the discriminator."""
 
-    def _judged(self, x, generated, training):
+    def _discriminate_all(self, x, generated, training):
         """Logits of x, of copies and of dreams; features of x and of copies."""
         judge = functools.partial(self.discriminator, training=training)
         if not self.discriminator.mixes_rows:

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, presets, runs
-from tfvae.export import archive, to_tflite
+from tfvae import checks, files, presets, runs
+from tfvae.export import parity, to_tflite
+from tfvae.inputs import to_arrays
 from tfvae.likelihoods import Bernoulli
 from tfvae.loading import load
-from tfvae.models import feeding
-from tfvae.models.signatures import Signature
 from tfvae.priors import StandardNormal
+from tfvae.signatures import Signature
 
 EXAMPLES = 10
 # Rows that tell which latents say most.
@@ -48,7 +48,7 @@ def of_run(run):
     except (OSError, ValueError, RuntimeError) as error:
         warnings.warn(f"Samples stand in for the test data: {error}", stacklevel=2)
         return Subject(model)
-    x, labels = feeding.to_arrays(test)
+    x, labels = to_arrays(test)
     some = np.random.default_rng(0).permutation(len(x))[:ROWS]  # may be sorted by class
     return Subject(model, x[some], None if labels is None else labels[some])
 
@@ -71,7 +71,7 @@ def subjects(places):
 
 def check(model):
     """Refuses a model that a page cannot show."""
-    shape, condition = archive.check_model(model) and model.event_shape, model.condition
+    shape, condition = parity.check_model(model) and model.event_shape, model.condition
     if len(shape) != 3 or shape[-1] not in (1, 3):
         checks.fail("of grey or color images", model=f"of x of shape {list(shape)}")
     if condition and not condition.num_classes:
@@ -91,7 +91,7 @@ def entry(folder, name, subject):
         "name": name,
         "model": type(model).__name__,
         "file": urllib.parse.quote(file.as_posix()),
-        "sha256": archive.sha256(folder / file),
+        "sha256": files.sha256(folder / file),
         "shape": list(model.event_shape),
         "levels": _levels(model),
         "condition": model.condition.name,

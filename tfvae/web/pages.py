@@ -4,8 +4,7 @@ import json
 import pathlib
 import shutil
 
-from tfvae import checks
-from tfvae.export import archive
+from tfvae import checks, files
 from tfvae.web import models, runtime
 
 PAGE = (".html", ".css", ".js")
@@ -37,7 +36,7 @@ def build(folder, subjects, node_modules=None):
     for subject in subjects.values():
         models.check(subject.model)
     place = runtime.find(node_modules)
-    with archive.scratch(folder) as scratch:
+    with files.scratch(folder) as scratch:
         entries = [models.entry(scratch, *item) for item in subjects.items()]
         for file in runtime.FILES:
             target = scratch / "runtime/@litertjs" / file

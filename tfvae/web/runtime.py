@@ -6,8 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from tfvae import checks
-from tfvae.export import archive
+from tfvae import checks, files
 
 # Of LiteRT.js, below `node_modules/@litertjs`: what the page loads, and the licences.
 # The builds for threads and for WebGPU are left out.
@@ -54,7 +53,7 @@ def find(node_modules=None):
         hint = f"Run `npm install --ignore-scripts @litertjs/core@{version}`."
         expected = f"a folder with all of @litertjs/core {version}"
         checks.fail(expected, hint=hint, node_modules=str(folder))
-    with archive.scratch(folder.parent) as scratch:
+    with files.scratch(folder.parent) as scratch:
         _install(package, scratch)
         if not _has(folder, version):  # else another process was faster
             replace(scratch / "node_modules", folder)

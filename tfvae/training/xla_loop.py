@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfvae.config import Configurable
 from tfvae.data.prefetch import steps_at_once
-from tfvae.models.guard import all_finite, remembers
+from tfvae.training.finite import all_finite, keeps_nan
 
 _HOOKS = (
     "on_batch_begin",
@@ -28,7 +28,7 @@ _SLOW = (
 )
 
 
-class BlockFunction:
+class XLALoop:
     """What `fit` calls for its next steps: a loop over stacked batches, under XLA.
 
     The steps of a block are taken at the first call that needs one of them; the calls
@@ -41,11 +41,11 @@ class BlockFunction:
 
     Args:
         model: A `GenerativeModel`.
-        insists: Whether what XLA cannot compile is an error, or trained outside of it.
+        strict: Whether what XLA cannot compile is an error, or trained outside of it.
     """
 
-    def __init__(self, model, insists):
-        self.model, self.insists = model, insists
+    def __init__(self, model, strict):
+        self.model, self.strict = model, strict
         step = model.train_step
         self._run_alone = tf.function(step, reduce_retracing=True, autograph=False)
         self._run = tf.function(self._steps, jit_compile=True, autograph=False)
@@ -106,11 +106,11 @@ class BlockFunction:
                 self._run_alone(batch)
             return
         padded = self._padded(batches)
-        if self._try(padded, tf.constant(0), tf.constant(len(batches))):
+        if self._run_or_restore(padded, tf.constant(0), tf.constant(len(batches))):
             self.model.skipped.update_state(tf.constant(True))
             return
         for i in tf.range(len(batches)):
-            finite = self._try(padded, i, i + 1)
+            finite = self._run_or_restore(padded, i, i + 1)
             self.model.skipped.update_state(tf.constant(finite))
             self.model.skipped.check()
 
@@ -122,7 +122,7 @@ class BlockFunction:
                 self._run(self._padded(batches), nothing, nothing)
                 self._compiles = True
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-                if self.insists:
+                if self.strict:
                     raise
                 self._compiles = False
         return self._compiles
@@ -131,7 +131,7 @@ class BlockFunction:
         length = steps_at_once(batches[0], self.num_steps)  # one, so as to compile once
         return batches + batches[-1:] * (length - len(batches))
 
-    def _try(self, batches, start, stop):
+    def _run_or_restore(self, batches, start, stop):
         """Takes those steps unless one is not finite; says whether."""
         state = [*self.model.state(), *self.model.report.variables]
         before = [tf.convert_to_tensor(variable) for variable in state]  # no copies
@@ -149,7 +149,7 @@ class BlockFunction:
             return i + 1, finite & self.model.update(batch)
 
         finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
-        if remembers(self.model.optimizer):
+        if keeps_nan(self.model.optimizer):
             finite &= all_finite(self.model.optimizer.variables)
         return finite
 

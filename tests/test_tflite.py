@@ -12,7 +12,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 import tfvae
 from tests.checks import MODELS, SHAPE
 from tests.exports import EXPORTED, assert_same, build, inputs_of
-from tfvae.export import archive, lite, load_tflite, to_tflite
+from tfvae.export import load_tflite, parity, tflite, to_tflite
 
 LITE_SCRIPT = """
 import sys
@@ -139,7 +139,7 @@ def test_a_file_that_answers_otherwise_is_not_put_in_place(file, monkeypatch):
     before = file.read_bytes()
     other = build("VAE")
     other.weights[0].assign(2 * other.weights[0])
-    monkeypatch.setattr(lite, "_convert", lambda *_: before)
+    monkeypatch.setattr(tflite, "_convert", lambda *_: before)
     with pytest.raises(RuntimeError, match="output 'z' of encode differs"):
         to_tflite(other, file)
     assert sorted(os.listdir(file.parent)) == ["vae.tflite", "vae.tflite.json"]
@@ -193,11 +193,11 @@ SPOILED = ("PixelCNN-residual-DiscretizedLogistic", "VAE-FlowPrior")
         if "PixelRNN" not in n
     ],
 )
-@pytest.mark.parametrize("quantize", lite.QUANTIZATIONS)
+@pytest.mark.parametrize("quantize", tflite.QUANTIZATIONS)
 def test_quantized_files_answer_nearly_as_the_model(name, quantize, tmp_path):
     model = build(name)
     x = (np.random.default_rng(0).random((20, *SHAPE)) < 0.3).astype("float32")
-    given = {s.name: archive.example(s, 20).numpy() for s in model.condition.specs()}
+    given = {s.name: parity.example(s, 20).numpy() for s in model.condition.specs()}
     data = (x, *given.values()) if given else x
     whole = to_tflite(model, tmp_path / "float32.tflite")
     kept = {"representative_data": data} if quantize == "int8" else {}
@@ -243,7 +243,7 @@ def test_representative_data_that_show_no_ranges_are_refused(
 
 
 def test_large_differences_are_told(tmp_path, monkeypatch):
-    monkeypatch.setitem(lite.QUANTIZATIONS, "float16", 1e-9)
+    monkeypatch.setitem(tflite.QUANTIZATIONS, "float16", 1e-9)
     with pytest.warns(UserWarning, match="float16' encode differs from the model by"):
         to_tflite(build("VAE"), tmp_path / "vae.tflite", ["encode"], quantize="float16")
 

@@ -6,17 +6,25 @@ import keras
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.prefetch import STEPS
-from tfvae.models import blocks, feeding
-from tfvae.models.guard import FiniteGuard
-from tfvae.models.signatures import CHUNK
+from tfvae.data.prefetch import STEPS, arrays_to_dataset
+from tfvae.inputs import (
+    beside,
+    check_batch_size,
+    first_batch,
+    is_stream,
+    split,
+    unzip,
+)
+from tfvae.signatures import CHUNK
+from tfvae.training import xla_loop
+from tfvae.training.finite import StopOnNonFinite
 
 
 class Fitting:
     """Mixed into a `keras.Model` with `check_inputs` and `seed_generator`."""
 
     # Steps in a block and in an epoch, of a running `fit`.
-    _block = 1, None
+    loop_options = 1, None
 
     def compile(
         self,
@@ -47,7 +55,7 @@ class Fitting:
         checks.one_of([True, False, "auto"], jit_compile=jit_compile)
         if steps_per_execution != "auto":
             checks.integer(steps_per_execution=steps_per_execution)
-        self._asked = {
+        self.compile_options = {
             "jit_compile": jit_compile,
             "steps_per_execution": steps_per_execution,
         }
@@ -57,7 +65,7 @@ class Fitting:
         steps = 1 if steps_per_execution == "auto" else steps_per_execution
         with warnings.catch_warnings():
             if jit_compile == "auto" and not kwargs.get("run_eagerly"):
-                jit_compile = blocks.is_faster(self) or "auto"
+                jit_compile = xla_loop.is_faster(self) or "auto"
                 warnings.simplefilter("ignore")  # of a wish that was not the user's
             super().compile(
                 optimizer, jit_compile=jit_compile, steps_per_execution=steps, **kwargs
@@ -67,7 +75,7 @@ class Fitting:
     def get_compile_config(self):
         """What `compile` was asked for, so that "auto" is decided anew on loading."""
         config = super().get_compile_config()
-        return config and config | self._asked
+        return config and config | self.compile_options
 
     def compile_from_config(self, config):
         """Compiles as before saving."""
@@ -120,17 +128,20 @@ class Fitting:
         checks.integer(minimum=0, epochs=epochs)
         _check_no_weights(kwargs)
         if isinstance(x, tuple):
-            x, y = feeding.beside(x, y)
+            x, y = beside(x, y)
         if validation_split and validation_data is None:
-            (x, y), validation_data = feeding.split(x, y, validation_split)
+            (x, y), validation_data = split(x, y, validation_split)
         repeat = kwargs.get("steps_per_epoch") is not None
         x = self._feed(x, y, batch_size, self._turn_seed if shuffle else None, repeat)
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation_data = self._feed(*feeding.unzip(validation_data), size)
+            validation_data = self._feed(*unzip(validation_data), size)
         self._build_optimizer()
         callbacks = _with_guard(callbacks, self)
-        self._block = self._steps_in_block(callbacks), kwargs.get("steps_per_epoch")
+        self.loop_options = (
+            self._steps_in_block(callbacks),
+            kwargs.get("steps_per_epoch"),
+        )
         history = super().fit(
             x,
             epochs=epochs,
@@ -140,7 +151,7 @@ class Fitting:
             shuffle=shuffle and isinstance(x, keras.utils.PyDataset),
             **kwargs,
         )
-        self._block = 1, None
+        self.loop_options = 1, None
         self.finish_fit()
         return history
 
@@ -183,15 +194,15 @@ class Fitting:
         return super().predict(x, **kwargs)
 
     def make_train_function(self, force=False):
-        """Under XLA: many steps in one call, see `BlockFunction`."""
+        """Under XLA: many steps in one call, see `XLALoop`."""
         own_step = type(self).train_step is not type(self)._guarded_step
         if not self.jit_compile or self.run_eagerly or own_step:
             super().make_train_function(force)
             return
-        if force or not isinstance(self.train_function, blocks.BlockFunction):
-            insists = self._asked["jit_compile"] is True
-            self.train_function = blocks.BlockFunction(self, insists)
-        num_steps, steps_per_epoch = self._block
+        if force or not isinstance(self.train_function, xla_loop.XLALoop):
+            strict = self.compile_options["jit_compile"] is True
+            self.train_function = xla_loop.XLALoop(self, strict)
+        num_steps, steps_per_epoch = self.loop_options
         self.train_function.start(num_steps, self.steps_per_execution, steps_per_epoch)
 
     def make_test_function(self, force=False):
@@ -212,24 +223,24 @@ class Fitting:
         return [logs[name] for name in self.report_names if name in logs]
 
     def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
-        batch_size = feeding.check_batch_size(batch_size)
+        batch_size = check_batch_size(batch_size)
         if isinstance(x, tuple):
-            x, y = feeding.beside(x, y)
-        if feeding.is_stream(x):
-            first, x = feeding.first_batch(x)
-            self.check_pair(*feeding.unzip(first))
+            x, y = beside(x, y)
+        if is_stream(x):
+            first, x = first_batch(x)
+            self.check_pair(*unzip(first))
             return x
         arrays = self.check_pair(x, y)
         if not len(arrays[0]):
             checks.fail("an array with at least one example", x=x)
-        return feeding.arrays_to_dataset(arrays, batch_size, shuffle, repeat)
+        return arrays_to_dataset(arrays, batch_size, shuffle, repeat)
 
     def _steps_in_block(self, callbacks):
-        asked = self._asked["steps_per_execution"]
+        asked = self.compile_options["steps_per_execution"]
         if asked != "auto":
             return asked
         callbacks = getattr(callbacks, "callbacks", callbacks)
-        return 1 if any(map(blocks.watches_batches, callbacks)) else STEPS
+        return 1 if any(map(xla_loop.watches_batches, callbacks)) else STEPS
 
     def _build_optimizer(self):
         if self.built and not self.optimizer.built:
@@ -267,8 +278,8 @@ def _check_no_weights(kwargs):
 
 
 def _with_guard(callbacks, model):
-    """The callbacks as a list, or a `CallbackList`, with a `FiniteGuard` in front."""
-    guard = FiniteGuard()
+    """The callbacks, a list or a `CallbackList`, with a `StopOnNonFinite` in front."""
+    guard = StopOnNonFinite()
     if isinstance(callbacks, keras.callbacks.CallbackList):
         guard.set_model(model)
         callbacks.callbacks.insert(0, guard)

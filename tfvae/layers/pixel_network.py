@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.layers.autoregressive import AutoregressiveNetwork, by_element
-from tfvae.layers.convolutional import CausalConv
-from tfvae.layers.recurrent import LineLSTM
+from tfvae.layers.causal_conv import CausalConv
+from tfvae.layers.line_lstm import LineLSTM
 
 
 class PixelNetwork(AutoregressiveNetwork):

@@ -6,8 +6,15 @@ import warnings
 
 import numpy as np
 
-from tfvae import checks
-from tfvae.export import archive, calibration, conversion, metadata
+from tfvae import checks, files
+from tfvae.export import parity, sidecar
+from tfvae.export.quantize import (
+    batch,
+    convert,
+    convert_to_int8,
+    representative_dataset,
+    typical_inputs,
+)
 
 # Differences from the model that are no surprise, relative to values above 1.
 QUANTIZATIONS = {"float16": 0.01, "dynamic_range": 0.1, "int8": 0.2}
@@ -71,7 +78,7 @@ def to_tflite(
         >>> tfvae.export.to_tflite(model, path, ["decode", "sample"]).name
         'vae.tflite'
     """
-    archive.check_model(model)
+    parity.check_model(model)
     path = pathlib.Path(path)
     if path.suffix != ".tflite" or path.is_dir():
         checks.fail("a file that ends in .tflite", path=str(path))
@@ -80,17 +87,17 @@ def to_tflite(
     chosen = _choose(model, signatures, batch_size, quantize)
     typical = None
     if quantize == "int8":
-        typical = calibration.typical(model, chosen, representative_data)
+        typical = typical_inputs(model, chosen, representative_data)
     elif representative_data is not None:
         checks.fail('left out, as quantize is not "int8"', representative_data="data")
-    with archive.scratch(path.parent) as folder, _in_float32(model):
-        questions = archive.write(chosen, folder / "saved_model")
+    with files.scratch(path.parent) as folder, _in_float32(model):
+        questions = parity.write(chosen, folder / "saved_model")
         content = _convert(folder / "saved_model", chosen, quantize, typical)
         if typical:
             questions = _typical_questions(chosen, typical)
         differences = _compare(model, content, questions, quantize)
-        about = metadata.describe(model, path.name, content, differences, quantize)
-        archive.put(folder, {path: content, metadata.beside(path): about})
+        about = sidecar.describe(model, path.name, content, differences, quantize)
+        files.replace(folder, {path: content, sidecar.beside(path): about})
     return path
 
 
@@ -122,7 +129,7 @@ def load_tflite(path):
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_content=metadata.verified(pathlib.Path(path)))
+    return Interpreter(model_content=sidecar.verified(pathlib.Path(path)))
 
 
 def _choose(model, names, batch_size, quantize):
@@ -160,14 +167,14 @@ def _in_float32(model):
 
 def _convert(folder, signatures, quantize, typical):
     if quantize != "int8":
-        return conversion.convert(folder, list(signatures), quantize)
-    rows = calibration.representative_dataset(signatures, typical)
-    return conversion.convert_to_int8(folder, list(signatures), rows)
+        return convert(folder, list(signatures), quantize)
+    rows = representative_dataset(signatures, typical)
+    return convert_to_int8(folder, list(signatures), rows)
 
 
 def _typical_questions(signatures, typical):
-    inputs = {k: calibration.batch(s, typical, size=10) for k, s in signatures.items()}
-    return {k: (inputs[k], archive.answer(s, inputs[k])) for k, s in signatures.items()}
+    inputs = {k: batch(s, typical, size=10) for k, s in signatures.items()}
+    return {k: (inputs[k], parity.answer(s, inputs[k])) for k, s in signatures.items()}
 
 
 def _compare(model, content, questions, quantize):
@@ -179,12 +186,12 @@ def _compare(model, content, questions, quantize):
         runner = Interpreter(model_content=content).get_signature_runner(name)
         if quantize and wanted:
             drawn = model.noise == "uniform" and name in ("sample", "complete")
-            change = _share if drawn else archive.difference
+            change = _share if drawn else parity.difference
             answer = runner(**inputs)
             differences[name] = max(change(v, answer[k]) for k, v in wanted.items())
             _judge(name, differences[name], quantize, drawn)
         else:
-            differences[name] = archive.compare(runner, inputs, wanted, name)
+            differences[name] = parity.compare(runner, inputs, wanted, name)
     return differences
 
 

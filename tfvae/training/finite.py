@@ -20,7 +20,7 @@ CHANGING = ("clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_s
 IN_A_ROW = 10
 
 
-class Report(keras.metrics.Metric):
+class RunningMeans(keras.metrics.Metric):
     """Means over examples of named terms; batches that are not finite do not count.
 
     Args:
@@ -45,7 +45,7 @@ class Report(keras.metrics.Metric):
         return dict(zip(self.names, tf.unstack(means), strict=True))
 
 
-class Skipped(keras.metrics.Metric):
+class SkippedBatches(keras.metrics.Metric):
     """Counts of batches that were not finite: in all, now in a row, most in a row."""
 
     def __init__(self, **kwargs):
@@ -82,7 +82,7 @@ class Skipped(keras.metrics.Metric):
         return self.add_weight((), initializer="zeros", dtype="int32", name=name)
 
 
-class FiniteGuard(keras.callbacks.Callback):
+class StopOnNonFinite(keras.callbacks.Callback):
     """Reports skipped batches after each epoch; stops after too many in a row."""
 
     def on_train_begin(self, logs=None):
@@ -117,7 +117,7 @@ def all_finite(tensors):
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in floats])
 
 
-def remembers(optimizer):
+def keeps_nan(optimizer):
     """Whether what is wrong with a gradient stays in an optimizer's variables."""
     if type(optimizer) not in SQUARING:  # a subclass may do as it likes
         return False

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data import arrays, builders, folders
+from tfvae.data import arrays, folders, tfds
 from tfvae.data.prefetch import prefetched
 from tfvae.data.splits import NAMES, check_fractions
 from tfvae.data.values import Values
@@ -137,7 +137,7 @@ def _raw(source, places, *, binarize, **options):
     """Returns the `Source` of whatever `source` names or holds."""
     named = isinstance(source, str) and not _is_path(source)
     if named and source not in arrays.EMBEDDED:
-        return builders.from_builder(source, **places, **options)
+        return tfds.from_builder(source, **places, **options)
     if isinstance(options["labels"], str):
         checks.fail("True or False but for TFDS builders", labels=options["labels"])
     if named:
@@ -152,7 +152,7 @@ def _is_path(source):
     looks = source.endswith(".npz") or source.startswith((".", "~", os.sep))
     if looks or source in arrays.EMBEDDED or not Path(source).exists():
         return looks
-    return not builders.is_registered(source)
+    return not tfds.is_registered(source)
 
 
 def _embedded(name, places, binarize, options):

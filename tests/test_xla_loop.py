@@ -6,7 +6,7 @@ import tensorflow as tf
 import tfvae
 from tests.checks import MODELS, assert_same_state, images, state
 from tfvae.data import prefetch
-from tfvae.models import blocks
+from tfvae.training import xla_loop
 
 
 class Watch(keras.callbacks.Callback):
@@ -38,9 +38,9 @@ def assert_close(ours, theirs):
 def test_blocks_train_as_single_steps_do_outside_of_xla(name):
     options = {"validation_data": images(20, seed=1)}
     ours = trained(name, **options)
-    assert isinstance(ours.train_function, blocks.BlockFunction)
+    assert isinstance(ours.train_function, xla_loop.XLALoop)
     theirs = trained(name, compiled={"jit_compile": False}, **options)
-    assert not isinstance(theirs.train_function, blocks.BlockFunction)
+    assert not isinstance(theirs.train_function, xla_loop.XLALoop)
     assert_close(ours, theirs)
 
 
@@ -238,11 +238,11 @@ def test_xla_is_left_out_where_it_is_unsafe_or_slower():
         def call(self, inputs):
             return inputs
 
-    assert blocks.is_faster(MODELS["VAE"]())
-    assert not blocks.is_faster(MODELS["VAE-conv"]())
+    assert xla_loop.is_faster(MODELS["VAE"]())
+    assert not xla_loop.is_faster(MODELS["VAE-conv"]())
     network = keras.Sequential([Own(), keras.layers.Flatten()])
     decoder = tfvae.networks.mlp_decoder(images(1).shape[1:], [8])
-    assert not blocks.is_faster(tfvae.VAE(network, decoder, latent_dim=2))
+    assert not xla_loop.is_faster(tfvae.VAE(network, decoder, latent_dim=2))
 
 
 def test_xla_is_left_out_for_an_objective_of_ones_own():
@@ -252,7 +252,7 @@ def test_xla_is_left_out_for_an_objective_of_ones_own():
     shape = images(1).shape[1:]
     networks = tfvae.networks
     networks = [networks.mlp_encoder(shape, [8]), networks.mlp_decoder(shape, [8])]
-    assert not blocks.is_faster(tfvae.VAE(*networks, latent_dim=2, objective=Own()))
+    assert not xla_loop.is_faster(tfvae.VAE(*networks, latent_dim=2, objective=Own()))
 
 
 def test_callbacks_come_as_keras_takes_them():

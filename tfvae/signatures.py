@@ -7,7 +7,7 @@ import typing
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.export import lite, saved_model
+from tfvae.export import saved_model, tflite
 
 # Rows that a method of a model handles at once; larger requests are split.
 CHUNK = 512
@@ -68,8 +68,8 @@ class Answering(abc.ABC):
         kwargs.pop("verbose", None)
         if format == "litert":
             for name in kwargs:
-                checks.one_of(lite.OPTIONS, argument=name)
-            lite.to_tflite(self, filepath, **kwargs)
+                checks.one_of(tflite.OPTIONS, argument=name)
+            tflite.to_tflite(self, filepath, **kwargs)
         elif kwargs:
             expected = "left out: the signatures are the model's own"
             checks.fail(expected, **dict([next(iter(kwargs.items()))]))

@@ -1,12 +1,4 @@
-"""What every exporter shares: signatures on disk, compared, then renamed whole."""
-
-import contextlib
-import hashlib
-import json
-import os
-import pathlib
-import shutil
-import tempfile
+"""Exported signatures, compared with the model before anything is published."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +7,6 @@ from tfvae import checks
 
 # Largest relative difference from the model that is published.
 TOLERANCE = 1e-5
-MANIFEST = "manifest.json"
 
 
 def write(signatures, path):
@@ -106,96 +97,8 @@ def example(spec, batch_size=3):
     return tf.constant(rng.random(shape), spec.dtype)
 
 
-@contextlib.contextmanager
-def scratch(parent):
-    """A temporary folder `.tmp-*` in `parent`, gone at the end unless renamed.
-
-    Raises:
-        ValueError: Where `parent` is a file or cannot be written to.
-    """
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=parent))
-    except OSError as error:
-        raise ValueError(
-            f"`path` must be in a folder that can be written to. "
-            f"Received: path={str(parent)!r} ({error.strerror})."
-        ) from error
-    try:
-        yield folder
-    except tf.errors.OpError as error:  # of TensorFlow's own writers
-        message = f"Nothing was published in {str(parent)!r}: {error.message}"
-        raise OSError(message) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def put(folder, files):
-    """Puts files in their places, each whole: written to a scratch folder first.
-
-    Args:
-        folder: A `scratch` folder of their parent.
-        files: Dict of their bytes by path.
-    """
-    for path, content in files.items():
-        (folder / path.name).write_bytes(content)
-        sync(folder / path.name)
-    for path in files:
-        os.replace(folder / path.name, path)
-
-
 def check_model(model):
     """Checks that a model has signatures, which takes a built model of this package."""
     if not callable(getattr(model, "signatures", None)):
         checks.fail("a tfvae model", error=TypeError, model=model)
     return model.signatures()
-
-
-def write_manifest(folder):
-    """Writes the SHA-256 of every file below a folder, and all of it to the disk."""
-    text = json.dumps({"sha256": _sums(folder)}, indent=2) + "\n"
-    (folder / MANIFEST).write_text(text)
-    for path in [folder, *folder.rglob("*")]:
-        sync(path)
-
-
-def verify(folder):
-    """Checks the files below a folder against its manifest.
-
-    Raises:
-        FileNotFoundError: Where there is no manifest.
-        ValueError: Where a file in it is missing or differs.
-    """
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        expected = f"a folder with a {MANIFEST}"
-        checks.fail(expected, error=FileNotFoundError, path=str(folder))
-    try:
-        wanted = json.loads(manifest.read_text())["sha256"].items()
-    except (ValueError, KeyError, TypeError, AttributeError):
-        wanted = {MANIFEST: ""}.items()
-    if changed := sorted(name for name, _ in wanted - _sums(folder).items()):
-        expected = f"a folder whose files are as in its {MANIFEST}"
-        hint = f"Missing or changed: {', '.join(changed)}."
-        checks.fail(expected, hint=hint, path=str(folder))
-
-
-def _sums(folder):
-    files = (path for path in folder.rglob("*") if path.is_file())
-    sums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
-    return {name: sums[name] for name in sorted(sums) if name != MANIFEST}
-
-
-def sha256(path):
-    """Hexadecimal SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync(path):
-    """Has the operating system write a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -68,7 +68,7 @@ class Bernoulli(_LogitLikelihood):
         https://arxiv.org/abs/1312.6114
     """
 
-    def elements(self, logits):
+    def element_distribution(self, logits):
         """`tfd.Bernoulli` with these logits."""
         return _Bernoulli(logits=logits, dtype=tf.float32)
 
@@ -103,6 +103,6 @@ class ContinuousBernoulli(_LogitLikelihood):
         https://arxiv.org/abs/1907.06845
     """
 
-    def elements(self, logits):
+    def element_distribution(self, logits):
         """`tfd.ContinuousBernoulli` with these logits."""
         return tfd.ContinuousBernoulli(logits=logits)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.config import Configurable, register
-from tfvae.layers.context import ContextMLP
+from tfvae.layers.dense import ContextMLP
 
 
 @register

@@ -7,52 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.prefetch import prefetched
 
 
 def is_stream(x):
     """Whether x brings its own batches rather than being an array."""
     kinds = (tf.data.Dataset, keras.utils.PyDataset)
     return isinstance(x, kinds) or hasattr(x, "__next__")
-
-
-def arrays_to_dataset(arrays, batch_size, shuffle=None, repeat=False):
-    """A data set of batches of in-memory arrays, in an order of our own.
-
-    Args:
-        arrays: Arrays with the same number of rows; an element is a tuple of them.
-        batch_size: Rows in a batch; the last may be smaller.
-        shuffle: None, or a function without arguments that gives an int32 seed `[2]`
-            each time the data set is started; the order is a function of it alone.
-        repeat: Whether to start again at the end, in another order.
-
-    Returns:
-        A `tf.data.Dataset`.
-    """
-    num_rows = len(arrays[0])
-    tensors = tuple(tf.constant(array) for array in arrays)
-
-    def batches(turn_seed):
-        rows = tf.range(num_rows, dtype=tf.int64)
-        if shuffle is not None:
-            rows = tf.random.experimental.stateless_shuffle(rows, turn_seed)
-
-        def gather(start):
-            some = rows[start : start + batch_size]
-            return tuple(tf.gather(tensor, some) for tensor in tensors)
-
-        return tf.data.Dataset.range(0, num_rows, batch_size).map(gather)
-
-    def turns(_):
-        seed = shuffle() if shuffle is not None else tf.zeros([2], tf.int32)
-        turn = tf.data.Dataset.range(2**31 - 1 if repeat else 1)
-        return turn.map(lambda i: tf.random.experimental.stateless_fold_in(seed, i))
-
-    dataset = tf.data.Dataset.range(1).flat_map(turns).flat_map(batches)
-    if not repeat:
-        num_batches = -(-num_rows // batch_size)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
-    return prefetched(dataset)
 
 
 def first_batch(x):
