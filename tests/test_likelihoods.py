@@ -107,9 +107,10 @@ def test_a_learned_scale_finds_the_noise():
 
 def test_check_takes_what_is_in_the_support():
     likelihood = built("Bernoulli")
-    assert likelihood.check(x=np.ones((2, 8, 8, 1), "uint8")).dtype == np.float32
-    assert likelihood.check(x=np.zeros((0, 8, 8, 1))).shape == (0, 8, 8, 1)
-    assert built("Normal").check(x=np.full((2, 8, 8, 1), -300.0)).min() == -300
+    assert likelihood.input().check(np.ones((2, 8, 8, 1), "uint8")).dtype == np.float32
+    assert likelihood.input().check(np.zeros((0, 8, 8, 1))).shape == (0, 8, 8, 1)
+    x = np.full((2, 8, 8, 1), -300.0)
+    assert built("Normal").input().check(x).min() == -300
 
 
 def test_noise_gives_what_the_distribution_gives(likelihood):

@@ -303,7 +303,7 @@ def test_elbo_is_below_the_importance_sampled_log_marginal():
 
 def test_methods_work_inside_a_function_and_do_not_retrace(monkeypatch):
     model = MODELS["VAE"]()
-    inside = tf.function(lambda z: model.run("decode", z=z)["x"])
+    inside = tf.function(lambda z: model.call_signature("decode", z=z)["x"])
     z = tf.zeros([2, 3])
     np.testing.assert_allclose(inside(z), model.decode(z), atol=1e-6)
     monkeypatch.delattr(Signature, "compiled")

@@ -166,7 +166,7 @@ def latent_variable_model(model, conditional=True):
     """Returns the model if it is one; perhaps `conditional`, on a u."""
     if not hasattr(model, "log_densities"):
         fail("a latent-variable model of tfvae", error=TypeError, model=model)
-    if model.condition and not conditional:
+    if model.prior.condition and not conditional:
         fail("a model of x alone, without u", model=model)
     return model
 

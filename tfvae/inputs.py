@@ -1,6 +1,9 @@
-"""What a user gives to `fit`, `evaluate` or `predict`, checked, as a data set."""
+"""The named tensors that a model takes, and the forms in which a user gives data."""
 
+import dataclasses
 import itertools
+import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,23 +12,167 @@ import tensorflow as tf
 from tfvae import checks
 
 
-def is_stream(x):
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A named tensor that a model takes, one row for each example.
+
+    Attributes:
+        name: Name of the argument, of the input of a signature, and of the data.
+        shape: Shape of one row.
+        dtype: float32; int32 for labels and seeds; bool for masks.
+        low: Least value allowed.
+        high: Greatest value allowed.
+        num_classes: Number of classes if the input is a label from 0; else 0.
+        levels: Number of evenly spaced values from 0 to 1 if no others are allowed;
+            else 0.
+        because: The part of the model that needs this range, for messages.
+        meaning: A phrase for the sidecar of a TFLite file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: tf.DType = tf.float32
+    low: float = -math.inf
+    high: float = math.inf
+    num_classes: int = 0
+    levels: int = 0
+    because: str = ""
+    meaning: str = ""
+
+    def spec(self, batch_size: int | None = None) -> tf.TensorSpec:
+        """The input in a signature, for any number of rows when left out."""
+        return tf.TensorSpec([batch_size, *self.shape], self.dtype, name=self.name)
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Least and greatest value, if both are finite."""
+        low, high = (
+            (0, self.num_classes - 1) if self.num_classes else (self.low, self.high)
+        )
+        return (low, high) if math.isfinite(high - low) else None
+
+    @property
+    def context_shape(self) -> tuple[int, ...]:
+        """Shape of one row as networks take it, labels one-hot."""
+        return (self.num_classes,) if self.num_classes else self.shape
+
+    def check(self, value: Any) -> np.ndarray:
+        """Returns numbers as float32 if shape and values fit this input."""
+        argument = {self.name: value}
+        low, high = self.low, self.high
+        value = checks.array(
+            self.shape, low=low, high=high, because=self.because, **argument
+        )
+        steps = value * (self.levels - 1) if self.levels else np.zeros([])
+        if (abs(steps - steps.round()) > 1e-3).any():
+            expected = f"of {self.levels} levels: multiples of 1 / {self.levels - 1}"
+            checks.fail(expected, **argument)
+        return value
+
+    def check_rows(self, value: Any, num_rows: int) -> np.ndarray:
+        """Returns labels or arrays for `num_rows` rows; one value serves all rows."""
+        if value is None:
+            checks.fail("given: the model has a context", **{self.name: value})
+        if np.shape(value) == self.shape:
+            value = np.broadcast_to(value, (num_rows, *self.shape))
+        if self.num_classes:
+            return checks.labels(self.num_classes, num_rows, **{self.name: value})
+        value = self.check(value)
+        checks.rows(num_rows, **{self.name: value})
+        return value
+
+    def context(self, value: tf.Tensor) -> tf.Tensor:
+        """The form that networks take: labels one-hot, arrays as they are."""
+        if value is None:
+            checks.fail("given: the model has a context", **{self.name: value})
+        if not self.num_classes:
+            return value
+        # In a server one_hot would take an unknown label for none; gather refuses it.
+        return tf.gather(tf.eye(self.num_classes), tf.cast(value, tf.int32))
+
+    def example(self, num_rows: int, seed: int = 0) -> tf.Tensor:
+        """Made-up rows: numbers in the range, else standard normal; labels; seeds."""
+        rng, shape = np.random.default_rng(seed), [num_rows, *self.shape]
+        if self.dtype.is_bool:
+            return tf.constant(rng.random(shape) < 0.5)
+        if self.dtype.is_integer:
+            return tf.constant(
+                rng.integers(0, self.num_classes or 2**31, shape), self.dtype
+            )
+        if self.range:
+            return tf.constant(rng.uniform(*self.range, shape), self.dtype)
+        return tf.constant(rng.standard_normal(shape), self.dtype)
+
+
+SEED = Input("seed", (2,), tf.int32, meaning="seed of a row")
+
+
+def condition(
+    name: str, shape: tuple[int, ...] | None, num_classes: int = 0
+) -> Input | None:
+    """The u or y that a model is conditional on, or None.
+
+    Args:
+        name: Name of the argument.
+        shape: Shape of the networks' context; None or () for none.
+        num_classes: Number of classes if it is a label from 0 for each example; 0 if it
+            is an array for each, or there is none.
+    """
+    checks.integer(minimum=0, num_classes=num_classes)
+    if num_classes and tuple(shape or ()) != (num_classes,):
+        expected = f"0, or the size of the network's context, {shape}"
+        checks.fail(expected, num_classes=num_classes)
+    if num_classes:
+        return Input(name, (), tf.int32, num_classes=num_classes, meaning="label")
+    return Input(name, tuple(shape), meaning="condition") if shape else None
+
+
+class Inputs(dict[str, Input]):
+    """The table of all that a model takes, by name.
+
+    Args:
+        *inputs: Each `Input` but the condition.
+        condition: The `Input` u or y that the model depends on, or None.
+        condition_name: Its name, for the message that there is none.
+    """
+
+    def __init__(
+        self, *inputs: Input, condition: Input | None, condition_name: str = "y"
+    ):
+        self.condition, self.condition_name = condition, condition_name
+        super().__init__({i.name: i for i in (*inputs, condition) if i is not None})
+
+    def given(self, value: Any, num_rows: int) -> dict[str, np.ndarray]:
+        """The condition as checked rows by its name; nothing if the model has none."""
+        if self.condition is not None:
+            name = self.condition.name
+            return {name: self.condition.check_rows(value, num_rows)}
+        if value is not None:
+            expected = "left out: the model has no context"
+            checks.fail(expected, **{self.condition_name: value})
+        return {}
+
+    def unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """X as float32 and the context of the networks, or None, from a batch."""
+        x, value = unzip(data)
+        x = tf.cast(x, tf.float32)
+        return x, None if self.condition is None else self.condition.context(value)
+
+
+def is_stream(x: Any) -> bool:
     """Whether x brings its own batches rather than being an array."""
     kinds = (tf.data.Dataset, keras.utils.PyDataset)
     return isinstance(x, kinds) or hasattr(x, "__next__")
 
 
-def first_batch(x):
+def first_batch(x: Any) -> tuple[Any, Any]:
     """The first batch of a stream, and a stream that still has it.
 
     Args:
         x: A `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterator.
 
-    Returns:
-        The batch and the stream.
-
     Raises:
-        ValueError: Where the stream is empty.
+        ValueError: If the stream is empty.
     """
     if isinstance(x, keras.utils.PyDataset):
         return x[0], x
@@ -38,11 +185,11 @@ def first_batch(x):
     return first, (_tuple(batch) for batch in itertools.chain([first], x))
 
 
-def same_target(x, y):
+def same_target(x: Any, y: Any) -> None:
     """Checks that a target beside x is x again, as autoencoder scripts give it.
 
     Raises:
-        ValueError: Where y is something else, for instance labels.
+        ValueError: If y is something else, for instance labels.
     """
     if y is None or y is x:
         return
@@ -55,21 +202,16 @@ def same_target(x, y):
         )
 
 
-def check_batch_size(batch_size):
-    """Batch size with Keras's default of 32."""
-    return 32 if batch_size is None else checks.integer(batch_size=batch_size)
-
-
-def split(x, y, validation_split):
+def split(x: Any, y: Any, validation_split: float) -> tuple[tuple, tuple]:
     """Arrays cut in two: training rows first, the share to hold out last.
 
     Returns:
-        Two pairs of x and y, where y may be None.
+        Two pairs of x and y, of which y may be None.
 
     Raises:
-        TypeError: Where x is a stream.
-        ValueError: Where the share is not between 0 and 1 or leaves a side empty, or y
-            has not as many rows as x.
+        TypeError: If x is a stream.
+        ValueError: If the share is not between 0 and 1 or leaves a side empty, or y has
+            not as many rows as x.
     """
     share = checks.number(minimum=0, maximum=1, validation_split=validation_split)
     if is_stream(x):
@@ -86,60 +228,47 @@ def split(x, y, validation_split):
     )
 
 
-def beside(x, y):
-    """A tuple given as x, taken apart into x and y.
+def beside(x: Any, y: Any) -> tuple[Any, Any]:
+    """X and y, of which a tuple given as x may hold both.
 
     Raises:
-        ValueError: Where there is a y already, or more than a pair.
+        ValueError: If there are two y, or more than a pair.
     """
+    if not isinstance(x, tuple):
+        return x, y
     x, second = unzip(x)
     if y is not None and second is not None:
         checks.fail("left out where x is a pair", y=y)
     return x, y if second is None else second
 
 
-def to_array(x):
-    """Data as one array of real numbers: streams are read to their end."""
-    return to_arrays(x)[0] if is_stream(x) else checks.real(x=x)
-
-
-def to_arrays(x):
-    """Data as an array x, and what stands beside it or None.
-
-    Args:
-        x: An array, a pair, or a stream of either, which is read to its end.
-
-    Returns:
-        A pair.
-    """
+def to_arrays(x: Any) -> tuple[Any, Any]:
+    """X and its target, or None, from a pair or a stream, which is read to its end."""
     if isinstance(x, keras.utils.PyDataset):
         return to_arrays(x[i] for i in range(len(x)))
     if not is_stream(x):
-        x, y = unzip(x)
-        return checks.real(x=x), y
+        return unzip(x)
     x, y = zip(*map(unzip, x), strict=True)
     x = np.concatenate([checks.real(x=batch) for batch in x])
     return x, None if y[0] is None else np.concatenate([np.asarray(b) for b in y])
 
 
-def unzip(data):
+def unzip(data: Any) -> tuple[Any, Any]:
     """The x and the target, or None, in an element: `x`, `(x,)` or `(x, target)`.
 
     Raises:
-        ValueError: Where there is more.
+        ValueError: If there is more.
     """
     if not isinstance(data, (tuple, list)):
         return data, None
     data = [part for part in data if part is not None]  # as from `train_on_batch`
     if len(data) not in (1, 2):
         checks.fail("x, (x,) or (x, y)", data=f"a tuple of {len(data)}")
-    return data if len(data) == 2 else _of_one(data[0])
-
-
-def _of_one(x):
+    if len(data) == 2:
+        return data[0], data[1]
     # `train_on_batch((x, y))` wraps the pair.
-    return unzip(x) if isinstance(x, tuple) else (x, None)
+    return unzip(data[0]) if isinstance(data[0], tuple) else (data[0], None)
 
 
-def _tuple(batch):
+def _tuple(batch: Any) -> tuple:
     return tuple(part for part in unzip(batch) if part is not None)

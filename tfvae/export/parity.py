@@ -19,7 +19,7 @@ def write(signatures, path):
         path: Folder to write.
 
     Returns:
-        The `question` that each signature was asked, by name.
+        The example inputs of each signature and its expected outputs, by name.
 
     Raises:
         RuntimeError: Where a signature on disk answers otherwise than the model.
@@ -29,10 +29,12 @@ def write(signatures, path):
     holder.weights = [v for function in functions.values() for v in function.variables]
     tf.saved_model.save(holder, str(path), signatures=functions)
     loaded = tf.saved_model.load(str(path)).signatures
-    questions = {name: question(signature) for name, signature in signatures.items()}
-    for name, asked in questions.items():
+    examples = {
+        name: example_inputs(signature) for name, signature in signatures.items()
+    }
+    for name, asked in examples.items():
         compare(lambda name=name, **x: loaded[name](**x), *asked, f"{path}:{name}")
-    return questions
+    return examples
 
 
 def _trace(signature):
@@ -42,17 +44,17 @@ def _trace(signature):
         tf.compat.v1.get_default_graph().seed = None
         return signature.function(**inputs)
 
-    return function.get_concrete_function(**{s.name: s for s in signature.inputs})
+    return function.get_concrete_function(**{s.name: s for s in signature.specs})
 
 
-def question(signature):
-    """Made-up inputs, and what a model answers; nothing where it draws by itself."""
-    inputs = {spec.name: example(spec) for spec in signature.inputs}
-    return inputs, answer(signature, inputs)
+def example_inputs(signature):
+    """Made-up inputs and the model's outputs for them, by name."""
+    inputs = signature.example()
+    return inputs, expected_outputs(signature, inputs)
 
 
-def answer(signature, inputs):
-    """What a model answers, by name; nothing where it draws by itself."""
+def expected_outputs(signature, inputs):
+    """Outputs of the model by name; none if the signature draws its own noise."""
     return {} if signature.random else signature.compiled()(*inputs.values())
 
 
@@ -61,8 +63,8 @@ def compare(exported, inputs, wanted, label, tolerance=TOLERANCE):
 
     Args:
         exported: Function of the inputs by name.
-        inputs: As in a `question`.
-        wanted: The answers of the model by name.
+        inputs: As in `example_inputs`.
+        wanted: The outputs of the model by name.
         label: What to call the function in the message.
         tolerance: Largest difference allowed, relative to values above 1.
 
@@ -83,18 +85,6 @@ def compare(exported, inputs, wanted, label, tolerance=TOLERANCE):
 def difference(wanted, got):
     """Largest difference of two tensors, relative to values above 1."""
     return float(np.max(np.abs(wanted - got) / np.maximum(1, np.abs(wanted))))
-
-
-def example(spec, batch_size=3):
-    """Made-up input for a `tf.TensorSpec`: values in [0, 1), labels, rows of seeds."""
-    shape = [spec.shape[0] or batch_size, *spec.shape[1:]]
-    rng = np.random.default_rng(0)
-    if spec.dtype.is_bool:
-        return tf.constant(rng.random(shape) < 0.5)
-    if spec.dtype.is_integer:
-        high = 2**31 if len(shape) > 1 else 2
-        return tf.constant(rng.integers(0, high, shape), spec.dtype)
-    return tf.constant(rng.random(shape), spec.dtype)
 
 
 def check_model(model):

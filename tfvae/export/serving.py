@@ -36,7 +36,7 @@ def strict(signature):
         outputs = signature.function(**inputs)
         return {key: _where_finite(floats, value) for key, value in outputs.items()}
 
-    specs = signature.inputs
+    specs = signature.specs
     return signature._replace(function=function)
 
 
@@ -93,9 +93,8 @@ def warmup_requests(model, *, batch_size=1):
         log = prediction_log_pb2.PredictionLog()
         request = log.predict_log.request
         request.model_spec.signature_name = name
-        for spec in signature.inputs:
-            value = tf.make_tensor_proto(parity.example(spec, batch_size))
-            request.inputs[spec.name].CopyFrom(value)
+        for key, value in signature.example(batch_size).items():
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
         logs.append(log)
     return logs
 

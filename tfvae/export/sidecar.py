@@ -7,12 +7,8 @@ import numpy as np
 
 from tfvae import checks
 
+# Meaning of the outputs that are no inputs as well.
 _MEANING = {
-    "x": "data",
-    "z": "latents",
-    "u": "what the prior is conditional on",
-    "y": "what x is conditional on",
-    "observed": "which elements of x are given",
     "loc": "location of the prior",
     "scale": "scale of the prior",
     "log_prob": "log p(x), in nats",
@@ -81,23 +77,13 @@ def _tensors(model, details):
 
 
 def _tensor(model, name, detail):
-    """Shape, -1 being any number of rows, type, meaning, and range if it has one."""
+    """Shape (-1 for any number of rows), type, meaning, and range if it has one."""
+    known = model.inputs.get(name)
     tensor = {
         "shape": np.asarray(detail["shape_signature"]).tolist(),
         "dtype": np.dtype(detail["dtype"]).name,
-        "meaning": f"{model.noise} noise" if name == "noise" else _MEANING[name],
+        "meaning": known.meaning if known else _MEANING[name],
     }
-    low, high = _range(model, name)
-    if np.isfinite([low, high]).all():
-        tensor["range"] = [low, high]
+    if known and known.range:
+        tensor["range"] = list(known.range)
     return tensor
-
-
-def _range(model, name):
-    if name == "x":
-        return model.support
-    if name == "noise" and model.noise == "uniform":
-        return 0.0, 1.0
-    if name == model.condition.name and model.condition.num_classes:
-        return 0, model.condition.num_classes - 1
-    return -np.inf, np.inf

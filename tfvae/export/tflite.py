@@ -148,7 +148,7 @@ def _choose(model, names, batch_size, quantize):
     chosen = {checks.one_of(available, signatures=n): available[n] for n in names}
     if batch_size is None:
         return chosen
-    return {name: s.of_batch(batch_size) for name, s in chosen.items()}
+    return {k: s._replace(batch_size=batch_size) for k, s in chosen.items()}
 
 
 @contextlib.contextmanager
@@ -174,7 +174,10 @@ def _convert(folder, signatures, quantize, typical):
 
 def _typical_questions(signatures, typical):
     inputs = {k: batch(s, typical, size=10) for k, s in signatures.items()}
-    return {k: (inputs[k], parity.answer(s, inputs[k])) for k, s in signatures.items()}
+    return {
+        k: (inputs[k], parity.expected_outputs(s, inputs[k]))
+        for k, s in signatures.items()
+    }
 
 
 def _compare(model, content, questions, quantize):
@@ -185,7 +188,8 @@ def _compare(model, content, questions, quantize):
     for name, (inputs, wanted) in questions.items():
         runner = Interpreter(model_content=content).get_signature_runner(name)
         if quantize and wanted:
-            drawn = model.noise == "uniform" and name in ("sample", "complete")
+            uniform = model.inputs["noise"].range is not None
+            drawn = uniform and name in ("sample", "complete")
             change = _share if drawn else parity.difference
             answer = runner(**inputs)
             differences[name] = max(change(v, answer[k]) for k, v in wanted.items())

@@ -1,7 +1,7 @@
 """Flows: invertible maps of latents, Keras layers whose call gives a TFP bijector."""
 
 from tfvae.flows.autoregressive import Autoregressive
-from tfvae.flows.base import Flow, Inverse, one_pass
+from tfvae.flows.base import Flow, Inverse
 from tfvae.flows.coupling import Coupling
 from tfvae.flows.planar import Planar, Radial
 
@@ -12,5 +12,4 @@ __all__ = [
     "Inverse",
     "Planar",
     "Radial",
-    "one_pass",
 ]

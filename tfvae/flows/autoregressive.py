@@ -1,12 +1,16 @@
 """Autoregressive flows on MADE networks."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae import checks
-from tfvae.config import register
-from tfvae.flows.base import Flow, once
-from tfvae.flows.scalar import TRANSFORMS
+from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
+from tfvae.config import Activation, register
+from tfvae.flows.base import Context, Flow, ValueAndLogDet
+from tfvae.flows.scalar import TRANSFORMS, TransformName
 from tfvae.layers import MaskedMLP
 
 tfb = tfp.bijectors
@@ -18,27 +22,22 @@ class Autoregressive(Flow):
 
     Each step has a MADE network of its own, and sees the latents in the order opposite
     to that of the step before. The log-determinant of a step is the sum of
-    `log t'(z_i)`. Forward is one pass of the networks with both value and
-    log-determinant; inverse takes `latent_dim` passes, one after the other. `Inverse`
-    swaps them.
+    `log t'(z_i)`. `forward` is one pass of the networks. `inverse` takes `latent_dim`
+    passes, one after the other. `Inverse` swaps them.
 
     Args:
         latent_dim: Size of z.
         num_flows: Number of steps T.
         hidden_units: Widths of the hidden layers of each network; `[]` for linear ones.
-        transform: What t is: `"gated"`, `g z + (1 - g) m` with g in [1e-3, 1];
+        transform: The map t: `"gated"`, `g z + (1 - g) m` with g in [1e-3, 1];
             `"affine"`, `exp(log_scale) z + shift`; or `"spline"`, a monotone
             rational-quadratic spline of 8 pieces on [-6, 6].
-        activation: Of the hidden layers.
+        activation: Activation of the hidden layers.
         context_dim: Size of the context that every unit sees; 0 for none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         context: See `Flow`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where a number is too low, or the transform unknown.
 
     Example:
         >>> flow = tfvae.flows.Autoregressive(latent_dim=3, context_dim=8)
@@ -53,47 +52,67 @@ class Autoregressive(Flow):
 
     def __init__(
         self,
-        latent_dim,
-        num_flows=2,
+        latent_dim: PositiveInt,
+        num_flows: PositiveInt = 2,
         *,
-        hidden_units=(320, 320),
-        transform="gated",
-        activation="relu",
-        context_dim=0,
-        **kwargs,
+        hidden_units: AnyWidths = (320, 320),
+        transform: TransformName = "gated",
+        activation: Activation = "relu",
+        context_dim: NonNegativeInt = 0,
+        **kwargs: Any,
     ):
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
-        self.num_flows = checks.integer(num_flows=num_flows)
-        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
-        self.transform = checks.one_of(TRANSFORMS, transform=transform)
         self.activation = keras.activations.get(activation)
-        self.networks = [self._network(i) for i in range(num_flows)]
-
-    def build(self, context_shape=None):
+        self.networks = [
+            MaskedMLP(
+                latent_dim,
+                TRANSFORMS[transform].params_size,
+                hidden_units,
+                order=("natural", "reversed")[i % 2],
+                activation=self.activation,
+                context_dim=context_dim,
+                # A start near the identity, or with gates from g = 0.88 for all.
+                kernel_initializer=keras.initializers.VarianceScaling(0.01),
+                dtype=self.dtype_policy,
+            )
+            for i in range(num_flows)
+        ]
         for network in self.networks:
             network.build()
-        self.built = True
 
-    def bijector(self, context):
-        """See `Flow`."""
-        steps = [self._step(network, context) for network in self.networks]
-        return tfb.Chain(steps[::-1])
+    def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """See `Flow`; each network runs once."""
+        log_det = 0.0
+        for network in self.networks:
+            step = _step(_constant(self._transform(network, z, context)))
+            log_det += step.forward_log_det_jacobian(z, event_ndims=1)
+            z = step.forward(z)
+        return z, log_det
 
-    def _step(self, network, context):
-        t = TRANSFORMS[self.transform].bijector
-        # TFP's flow is the way back: it is given the inverse of t.
-        back = once(lambda z: tfb.Invert(t(network(z, context))))
-        return tfb.Invert(tfb.MaskedAutoregressiveFlow(bijector_fn=back))
+    def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """See `Flow`; each network runs once for each latent, then once for all."""
+        log_det = 0.0
+        for network in reversed(self.networks):
+            step = _step(lambda z, of=network: self._transform(of, z, context))
+            z = step.inverse(z)
+            log_det -= step.forward_log_det_jacobian(z, event_ndims=1)
+        return z, log_det
 
-    def _network(self, i):
-        return MaskedMLP(
-            self.latent_dim,
-            TRANSFORMS[self.transform].params_size,
-            self.hidden_units,
-            order=("natural", "reversed")[i % 2],
-            activation=self.activation,
-            context_dim=self.context_dim,
-            # A start near the identity, or with gates from g = 0.88 for all.
-            kernel_initializer=keras.initializers.VarianceScaling(0.01),
-            dtype=self.dtype_policy,
-        )
+    def _transform(
+        self, network: MaskedMLP, z: tf.Tensor, context: Context
+    ) -> tfb.Bijector:
+        return TRANSFORMS[self.transform].bijector(network(z, context))
+
+
+def _step(transform_of: Callable[[tf.Tensor], tfb.Bijector]) -> tfb.Bijector:
+    """One step, by TFP's flow for the opposite direction: it takes t's inverse."""
+
+    def back(z: tf.Tensor, **_: Any) -> tfb.Bijector:
+        return tfb.Invert(transform_of(z))
+
+    return tfb.Invert(tfb.MaskedAutoregressiveFlow(bijector_fn=back))
+
+
+def _constant(transform: tfb.Bijector) -> Callable[[tf.Tensor], tfb.Bijector]:
+    """The transform of a z that is known, whose network need not run again."""
+    return lambda z: transform

@@ -1,26 +1,29 @@
-"""What every flow shares, and a flow turned round."""
+"""The abstract flow, a flow turned round, and the distribution that a flow makes."""
 
 import abc
-import contextlib
-import contextvars
+import functools
+from typing import Annotated, Any
 
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
+from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.config import Configurable, register
 
 tfb = tfp.bijectors
 
-_PASS = contextvars.ContextVar("pass", default=None)
+Context = tf.Tensor | None
+ValueAndLogDet = tuple[tf.Tensor, tf.Tensor]
 
 
 class Flow(Configurable, keras.layers.Layer, abc.ABC):
-    """Abstract invertible map `z = f(noise; context)`, whose call gives its bijector.
+    """Abstract invertible map `z = f(noise; context)` with its log-determinant.
 
-    A subclass gives `bijector`. Any stack of TFP's bijectors with parameters from Keras
-    layers or from the context becomes a flow so, and fits `posteriors.FlowPosterior`
-    and `priors.FlowPrior`.
+    A subclass gives `forward` and `inverse`. Each returns the value and the
+    log-determinant from one pass. Any flow fits `posteriors.FlowPosterior` and
+    `priors.FlowPrior`.
 
     Args:
         latent_dim: Size of z.
@@ -28,46 +31,85 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
-        context: `[..., context_dim]`, which broadcasts with the batch of z; None where
-            there is none.
+        context: `[..., context_dim]`, which broadcasts with the batch of z; None if
+            `context_dim` is 0.
 
     Returns:
         A `tfp.bijectors.Bijector` of vectors `[..., latent]`, forward from noise to z.
 
     Example:
         >>> class Shift(tfvae.flows.Flow):
-        ...     def bijector(self, context):
-        ...         return tfp.bijectors.Shift(context)
+        ...     def forward(self, z, context=None):
+        ...         return z + context, tf.zeros_like(z[..., 0])
+        ...
+        ...     def inverse(self, z, context=None):
+        ...         return z - context, tf.zeros_like(z[..., 0])
         >>> flow = Shift(latent_dim=2, context_dim=2)
         >>> flow(tf.constant([[1.0, 2.0]])).forward(tf.zeros([1, 2])).numpy()
         array([[1., 2.]], dtype=float32)
     """
 
-    def __init__(self, latent_dim, *, context_dim=0, **kwargs):
+    def __init__(
+        self,
+        latent_dim: PositiveInt,
+        *,
+        context_dim: NonNegativeInt = 0,
+        **kwargs: Any,
+    ):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        self.latent_dim = checks.integer(latent_dim=latent_dim)
-        self.context_dim = checks.integer(minimum=0, context_dim=context_dim)
 
-    def build(self, context_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         self.built = True
 
-    def call(self, context=None):
-        checks.width(self.context_dim, "context_dim", context=context)
-        if not self.built:
-            self.build()
+    def call(self, context: Context = None) -> tfb.Bijector:
         return self.bijector(context)
 
+    def bijector(self, context: Context = None) -> tfb.Bijector:
+        """The flow as a TFP bijector, forward from noise to z.
+
+        TFP asks for value and log-determinant one after the other, and each runs the
+        networks. `forward` and `inverse` run them once for both.
+
+        Args:
+            context: `[..., context_dim]`, or None if `context_dim` is 0.
+        """
+        checks.width(self.context_dim, "context_dim", context=context)
+        return _FlowBijector(self, context)
+
     @abc.abstractmethod
-    def bijector(self, context):
-        """The `tfp.bijectors.Bijector` for a context `[..., context_dim]` or None."""
+    def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """Maps noise to z.
+
+        Args:
+            z: Noise `[..., latent]`.
+            context: `[..., context_dim]`, or None if `context_dim` is 0.
+
+        Returns:
+            z, `[..., latent]`, and `log |det dz / dnoise|`, `[...]`.
+        """
+
+    @abc.abstractmethod
+    def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """Maps z to noise.
+
+        Args:
+            z: `[..., latent]`.
+            context: `[..., context_dim]`, or None if `context_dim` is 0.
+
+        Returns:
+            The noise, `[..., latent]`, and `log |det dnoise / dz|`, `[...]`.
+        """
+
+
+AnyFlow = Annotated[Flow, functools.partial(checks.instance, Flow, "a tfvae flow")]
 
 
 @register
 class Inverse(Flow):
     """A flow turned round: `z = f^-1(noise; context)`.
 
-    It swaps what is cheap: turned round, `Autoregressive` becomes a masked
+    It swaps the cheap direction: `Autoregressive` turned round is a masked
     autoregressive flow (MAF), whose density of any z is one pass.
 
     Args:
@@ -84,61 +126,43 @@ class Inverse(Flow):
         https://arxiv.org/abs/1705.07057
     """
 
-    def __init__(self, flow, **kwargs):
-        checks.instance(Flow, "a tfvae flow", flow=flow)
+    def __init__(self, flow: AnyFlow, **kwargs: Any):
         super().__init__(flow.latent_dim, context_dim=flow.context_dim, **kwargs)
-        self.flow = flow
 
-    def build(self, context_shape=None):
-        if not self.flow.built:
-            self.flow.build(context_shape)
-        self.built = True
+    def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """See `Flow`: the inverse of the flow inside."""
+        return self.flow.inverse(z, context)
 
-    def bijector(self, context):
-        """See `Flow`."""
-        return tfb.Invert(self.flow(context))
+    def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """See `Flow`: the flow inside."""
+        return self.flow.forward(z, context)
 
 
-def check(flow, latent_dim, dtype):
-    """Checks a flow for a posterior or prior of this size and dtype."""
-    checks.instance(Flow, "a tfvae flow", flow=flow)
+class _FlowBijector(tfb.Bijector):
+    """A flow with its context, as TFP's transformed distributions take it."""
+
+    def __init__(self, flow: Flow, context: Context):
+        super().__init__(
+            forward_min_event_ndims=1,
+            dtype=flow.compute_dtype,
+            parameters={"flow": flow, "context": context},
+        )
+        self._flow, self._context = flow, context
+
+    def _forward(self, z: tf.Tensor) -> tf.Tensor:
+        return self._flow.forward(z, self._context)[0]
+
+    def _forward_log_det_jacobian(self, z: tf.Tensor) -> tf.Tensor:
+        return self._flow.forward(z, self._context)[1]
+
+    def _inverse(self, z: tf.Tensor) -> tf.Tensor:
+        return self._flow.inverse(z, self._context)[0]
+
+    def _inverse_log_det_jacobian(self, z: tf.Tensor) -> tf.Tensor:
+        return self._flow.inverse(z, self._context)[1]
+
+
+def check_size(flow: Flow, latent_dim: int, dtype: str) -> None:
+    """Checks that a flow fits a posterior or prior of this size and dtype."""
     if (flow.latent_dim, flow.compute_dtype) != (latent_dim, dtype):
         checks.fail(f"a flow of {latent_dim} latents in {dtype}", flow=flow)
-
-
-@contextlib.contextmanager
-def one_pass():
-    """Within it the networks of a flow run once for each z they are given.
-
-    TFP asks for a bijector's value and log-determinant apart, and each runs the
-    network, forwards and in the gradient. No gradient tape may start within it: it
-    would not see what was computed before.
-
-    Example:
-        >>> flow, z = tfvae.flows.Autoregressive(3)(), tf.zeros([5, 3])
-        >>> with tfvae.flows.one_pass():
-        ...     y, log_det = flow.forward(z), flow.forward_log_det_jacobian(z, 1)
-        >>> log_det.shape
-        TensorShape([5])
-    """
-    token = _PASS.set({})
-    try:
-        yield
-    finally:
-        _PASS.reset(token)
-
-
-def once(function):
-    """A function of a tensor z, computed once for each z within `one_pass`."""
-
-    def remembered(z, **kwargs):
-        known = _PASS.get()
-        if known is None:
-            return function(z)
-        key = id(function), id(z)
-        if key not in known:
-            # With what it is known by, so that their ids stay their own.
-            known[key] = function(z), function, z
-        return known[key][0]
-
-    return remembered

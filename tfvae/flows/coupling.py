@@ -1,12 +1,17 @@
 """Coupling flows: real NVP, and neural splines."""
 
+import functools
+from typing import Annotated, Any
+
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
-from tfvae.config import register
-from tfvae.flows.base import Flow
-from tfvae.flows.scalar import TRANSFORMS
+from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
+from tfvae.config import Activation, register
+from tfvae.flows.base import Context, Flow, ValueAndLogDet
+from tfvae.flows.scalar import TRANSFORMS, TransformName
 from tfvae.layers import ContextMLP
 
 tfb = tfp.bijectors
@@ -14,27 +19,23 @@ tfb = tfp.bijectors
 
 @register
 class Coupling(Flow):
-    """Coupling flow: one half of z is kept, and says how the other one is mapped.
+    """Coupling flow: one half of z is kept and gives the map of the other half.
 
-    `z_b <- t(z_b; params(z_a, context))`, the halves changing places at each step; the
-    log-determinant is the sum of `log t'(z_b)`. Both directions are one pass. With
+    `z_b <- t(z_b; params(z_a, context))`, and the halves change places at each step.
+    The log-determinant is the sum of `log t'(z_b)`. Both directions are one pass. With
     `transform="affine"` this is real NVP, with `"spline"` a neural spline flow.
 
     Args:
         latent_dim: Size of z, 2 or more.
         num_flows: Number of steps.
         hidden_units: Widths of the hidden layers of each network.
-        transform: What t is, as in `Autoregressive`.
-        activation: Of the hidden layers.
+        transform: The map t, as in `Autoregressive`.
+        activation: Activation of the hidden layers.
         context_dim: Size of the context; 0 for none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         context: See `Flow`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where a number is too low, or the transform unknown.
 
     Example:
         >>> flow = tfvae.flows.Coupling(latent_dim=3, transform="spline")
@@ -49,56 +50,61 @@ class Coupling(Flow):
 
     def __init__(
         self,
-        latent_dim,
-        num_flows=4,
+        latent_dim: Annotated[int, functools.partial(checks.integer, minimum=2)],
+        num_flows: PositiveInt = 4,
         *,
-        hidden_units=(128, 128),
-        transform="affine",
-        activation="relu",
-        context_dim=0,
-        **kwargs,
+        hidden_units: AnyWidths = (128, 128),
+        transform: TransformName = "affine",
+        activation: Activation = "relu",
+        context_dim: NonNegativeInt = 0,
+        **kwargs: Any,
     ):
-        checks.integer(minimum=2, latent_dim=latent_dim)
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
-        self.num_flows = checks.integer(num_flows=num_flows)
-        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
-        self.transform = checks.one_of(TRANSFORMS, transform=transform)
         self.activation = keras.activations.get(activation)
-        self.networks = [self._network(i) for i in range(num_flows)]
-
-    def build(self, context_shape=None):
+        self.networks = [
+            ContextMLP(
+                (latent_dim - self._kept(i)) * TRANSFORMS[transform].params_size,
+                hidden_units,
+                context_dim=context_dim,
+                activation=self.activation,
+                # A start near the identity.
+                kernel_initializer=keras.initializers.VarianceScaling(0.01),
+                dtype=self.dtype_policy,
+            )
+            for i in range(num_flows)
+        ]
         for i, network in enumerate(self.networks):
             network.build((None, self._kept(i)))
-        self.built = True
 
-    def bijector(self, context):
+    def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
         """See `Flow`."""
-        steps = [self._step(i, context) for i in range(self.num_flows)]
-        return tfb.Chain(steps[::-1])
+        log_det = 0.0
+        for i in range(self.num_flows):
+            step = self._step(i, z, context)
+            log_det += step.forward_log_det_jacobian(z, event_ndims=1)
+            z = step.forward(z)
+        return z, log_det
 
-    def _step(self, i, context):
-        t = TRANSFORMS[self.transform]
+    def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """See `Flow`."""
+        log_det = 0.0
+        for i in reversed(range(self.num_flows)):
+            step = self._step(i, z, context)
+            log_det += step.inverse_log_det_jacobian(z, event_ndims=1)
+            z = step.inverse(z)
+        return z, log_det
 
-        def bijector_fn(kept, mapped, **_):
-            params = self.networks[i](kept, context)
-            shape = (*keras.ops.shape(params)[:-1], mapped, t.params_size)
-            return t.bijector(keras.ops.reshape(params, shape))
-
-        sign = -1 if i % 2 else 1  # TFP keeps the last ones where it is negative
-        return tfb.RealNVP(sign * self._kept(i), bijector_fn=bijector_fn)
-
-    def _network(self, i):
-        mapped = self.latent_dim - self._kept(i)
-        return ContextMLP(
-            mapped * TRANSFORMS[self.transform].params_size,
-            self.hidden_units,
-            context_dim=self.context_dim,
-            activation=self.activation,
-            # A start near the identity.
-            kernel_initializer=keras.initializers.VarianceScaling(0.01),
-            dtype=self.dtype_policy,
+    def _step(self, i: int, z: tf.Tensor, context: Context) -> tfb.Bijector:
+        """One step for a z before or after it: the kept half is the same in both."""
+        t, kept = TRANSFORMS[self.transform], self._kept(i)
+        params = self.networks[i](z[..., -kept:] if i % 2 else z[..., :kept], context)
+        mapped = self.latent_dim - kept
+        shape = (*keras.ops.shape(params)[:-1], mapped, t.params_size)
+        transform = t.bijector(keras.ops.reshape(params, shape))
+        return tfb.RealNVP(
+            -kept if i % 2 else kept, bijector_fn=lambda *_, **__: transform
         )
 
-    def _kept(self, i):
+    def _kept(self, i: int) -> int:
         half = self.latent_dim // 2
         return self.latent_dim - half if i % 2 else half

@@ -2,23 +2,23 @@
 
 import abc
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
+from tfvae.checks import PositiveInt
 from tfvae.config import register
-from tfvae.flows.base import Flow, once
-
-tfb = tfp.bijectors
+from tfvae.flows.base import Context, Flow, ValueAndLogDet
 
 # How far from singular each step stays.
 MARGIN = 1e-3
 
 
 class _RankOne(Flow):
-    """Abstract: steps whose parameters are the context itself.
+    """Abstract flow of several steps, whose parameters are the context itself.
 
     Args:
         latent_dim: Size of z.
@@ -26,48 +26,64 @@ class _RankOne(Flow):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
-    def __init__(self, latent_dim, num_flows=10, **kwargs):
-        checks.integer(latent_dim=latent_dim)
-        context_dim = checks.integer(num_flows=num_flows) * self.step_size(latent_dim)
+    def __init__(
+        self, latent_dim: PositiveInt, num_flows: PositiveInt = 10, **kwargs: Any
+    ):
+        context_dim = num_flows * self.step_size(latent_dim)
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
-        self.num_flows = num_flows
 
-    def bijector(self, context):
+    def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
         """See `Flow`."""
+        checks.width(self.latent_dim, "latent_dim", z=z)
+        log_det = 0.0
+        for params in self._params_of_steps(context):
+            z, change = self.step(z, *params)
+            log_det += change
+        return z, log_det
+
+    def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
+        """See `Flow`."""
+        checks.width(self.latent_dim, "latent_dim", z=z)
+        log_det = 0.0
+        for params in reversed(self._params_of_steps(context)):
+            z = self.step_back(z, *params)
+            log_det -= self.step(z, *params)[1]
+        return z, log_det
+
+    def _params_of_steps(self, context: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
         outer = keras.ops.shape(context)[:-1]
         size = self.step_size(self.latent_dim)
         params = self.params(keras.ops.reshape(context, (*outer, self.num_flows, size)))
-        steps = zip(*(tf.unstack(p, axis=-2) for p in params), strict=True)
-        return _Steps(self, list(steps))
+        return list(zip(*(tf.unstack(p, axis=-2) for p in params), strict=True))
 
     @staticmethod
     @abc.abstractmethod
-    def step_size(latent_dim):
+    def step_size(latent_dim: int) -> int:
         """Number of parameters of a step."""
 
     @abc.abstractmethod
-    def params(self, raw):
-        """The parameters of a step, of unbounded `[..., step_size]`."""
+    def params(self, raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Parameters of a step from unbounded numbers `[..., step_size]`."""
 
     @staticmethod
     @abc.abstractmethod
-    def forward(z, *params):
-        """A step's value and log-determinant."""
+    def step(z: tf.Tensor, *params: tf.Tensor) -> ValueAndLogDet:
+        """Value and log-determinant of a step."""
 
     @staticmethod
     @abc.abstractmethod
-    def inverse(z, *params):
-        """Where a step that ends in z starts."""
+    def step_back(z: tf.Tensor, *params: tf.Tensor) -> tf.Tensor:
+        """Start of the step that ends in z."""
 
 
 @register
 class Planar(_RankOne):
     """Planar flow: `z <- z + u tanh(w . z + b)`, T times.
 
-    The context holds w, u and b of each step, so an encoder that gives it amortises
-    them. Of u the part along w is changed so that `w . u > -1`, which makes the step
-    invertible; `log det = log(1 + (1 - tanh(w . z + b)**2) w . u)`. The inverse solves
-    one equation in one unknown a step.
+    The context holds w, u and b of each step, so an encoder that gives the context
+    amortises them. The part of u along w is changed so that `w . u > -1`, which makes
+    the step invertible; `log det = log(1 + (1 - tanh(w . z + b)**2) w . u)`. The
+    inverse solves one equation in one unknown for each step.
 
     Args:
         latent_dim: Size of z.
@@ -76,10 +92,6 @@ class Planar(_RankOne):
 
     Call arguments:
         context: `[..., num_flows * (2 * latent + 1)]`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where one is below 1.
 
     Example:
         >>> flow = tfvae.flows.Planar(latent_dim=3, num_flows=2)
@@ -92,11 +104,11 @@ class Planar(_RankOne):
     """
 
     @staticmethod
-    def step_size(latent_dim):
+    def step_size(latent_dim: int) -> int:
         """w, u and b."""
         return 2 * latent_dim + 1
 
-    def params(self, raw):
+    def params(self, raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """`w, u, b, w . u`."""
         w, u, b = tf.split(raw, [self.latent_dim, self.latent_dim, 1], axis=-1)
         along = _dot(w, u)
@@ -105,13 +117,17 @@ class Planar(_RankOne):
         return w, u + (allowed - along) * w / (_dot(w, w) + 1e-12), b, allowed
 
     @staticmethod
-    def forward(z, w, u, b, along):
+    def step(
+        z: tf.Tensor, w: tf.Tensor, u: tf.Tensor, b: tf.Tensor, along: tf.Tensor
+    ) -> ValueAndLogDet:
         """See the class."""
         h = tf.tanh(_dot(w, z) + b)
         return z + u * h, tf.math.log1p((1 - h**2) * along)[..., 0]
 
     @staticmethod
-    def inverse(z, w, u, b, along):
+    def step_back(
+        z: tf.Tensor, w: tf.Tensor, u: tf.Tensor, b: tf.Tensor, along: tf.Tensor
+    ) -> tf.Tensor:
         """From `w . z' = t + (w . u) tanh(t + b)`, which rises in t = w . z."""
         target = _dot(w, z)
         reach = tf.abs(along) + 1
@@ -148,10 +164,6 @@ class Radial(_RankOne):
     Call arguments:
         context: `[..., num_flows * (latent + 2)]`.
 
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where one is below 1.
-
     Example:
         >>> flow = tfvae.flows.Radial(latent_dim=3, num_flows=2)
         >>> flow(tf.zeros([5, flow.context_dim])).forward(tf.zeros([5, 3])).shape
@@ -163,18 +175,20 @@ class Radial(_RankOne):
     """
 
     @staticmethod
-    def step_size(latent_dim):
+    def step_size(latent_dim: int) -> int:
         """c, alpha and beta."""
         return latent_dim + 2
 
-    def params(self, raw):
+    def params(self, raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """`c, alpha, beta`."""
         center, alpha, beta = tf.split(raw, [self.latent_dim, 1, 1], axis=-1)
         alpha = tf.nn.softplus(alpha) + MARGIN
         return center, alpha, alpha * _above_minus_one(beta)
 
     @staticmethod
-    def forward(z, center, alpha, beta):
+    def step(
+        z: tf.Tensor, center: tf.Tensor, alpha: tf.Tensor, beta: tf.Tensor
+    ) -> ValueAndLogDet:
         """See the class."""
         offset = z - center
         r = _norm(offset)
@@ -185,7 +199,9 @@ class Radial(_RankOne):
         return z + stretch * offset, log_det[..., 0]
 
     @staticmethod
-    def inverse(z, center, alpha, beta):
+    def step_back(
+        z: tf.Tensor, center: tf.Tensor, alpha: tf.Tensor, beta: tf.Tensor
+    ) -> tf.Tensor:
         """From `|z' - c| = r (1 + beta / (alpha + r))`, quadratic in r = |z - c|."""
         offset = z - center
         target = _norm(offset)
@@ -194,48 +210,15 @@ class Radial(_RankOne):
         return center + offset / (1 + beta / (alpha + r))
 
 
-class _Steps(tfb.Bijector):
-    """The steps of a flow, whose value and log-determinant come in one pass."""
-
-    def __init__(self, flow, steps):
-        super().__init__(
-            forward_min_event_ndims=1,
-            dtype=flow.compute_dtype,
-            parameters={"flow": flow, "steps": steps},
-        )
-        self._flow, self._steps = flow, steps
-        self._both = once(self._pass)
-
-    def _forward(self, z):
-        return self._both(z)[0]
-
-    def _forward_log_det_jacobian(self, z):
-        return self._both(z)[1]
-
-    def _inverse(self, z):
-        checks.width(self._flow.latent_dim, "latent_dim", z=z)
-        for step in reversed(self._steps):
-            z = self._flow.inverse(z, *step)
-        return z
-
-    def _pass(self, z):
-        checks.width(self._flow.latent_dim, "latent_dim", z=z)
-        log_det = 0.0
-        for step in self._steps:
-            z, change = self._flow.forward(z, *step)
-            log_det += change
-        return z, log_det
-
-
-def _dot(a, b):
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b, axis=-1, keepdims=True)
 
 
-def _norm(a):
+def _norm(a: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(_dot(a, a) + 1e-30)  # the root of 0 has no finite gradient
 
 
-def _above_minus_one(raw):
+def _above_minus_one(raw: tf.Tensor) -> tf.Tensor:
     """A softplus moved to rise from -1, and through the origin."""
     start = math.log(math.expm1(1 - MARGIN))
     return MARGIN - 1 + tf.nn.softplus(raw + start)

@@ -1,10 +1,14 @@
 """Invertible maps of one number, of which flows are made."""
 
+import functools
 import math
 import typing
+from typing import Annotated
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfvae import checks
 
 tfb = tfp.bijectors
 
@@ -29,7 +33,7 @@ class Spline(tfb.Bijector):
         Durkan et al., Neural Spline Flows, 2019, https://arxiv.org/abs/1906.04032
     """
 
-    def __init__(self, params):
+    def __init__(self, params: tf.Tensor):
         super().__init__(
             forward_min_event_ndims=0, dtype=params.dtype, parameters={"params": params}
         )
@@ -39,25 +43,27 @@ class Spline(tfb.Bijector):
         ones = tf.ones_like(slopes[..., :1])
         self._slopes = tf.concat([ones, _slopes(slopes), ones], axis=-1)
 
-    def _forward(self, x):
+    def _forward(self, x: tf.Tensor):
         t, y, height, s, d, curve = self._piece(x, self._x, self._widths)
         share = (s * t**2 + d * t * (1 - t)) / (s + curve * t * (1 - t))
         return tf.where(_inside(x), y + height * share, x)
 
-    def _forward_log_det_jacobian(self, x):
+    def _forward_log_det_jacobian(self, x: tf.Tensor):
         t, _, _, s, d, curve = self._piece(x, self._x, self._widths)
         top = (curve + 2 * s - d) * t**2 + 2 * s * t * (1 - t) + d * (1 - t) ** 2
         slope = s**2 * top / (s + curve * t * (1 - t)) ** 2
         return tf.where(_inside(x), tf.math.log(slope), tf.zeros_like(slope))
 
-    def _inverse(self, y):
+    def _inverse(self, y: tf.Tensor):
         share, x, width, s, d, curve = self._piece(y, self._y, self._heights, True)
         a = s - d + share * curve
         b = d - share * curve
         t = 2 * s * share / (b + tf.sqrt(b**2 + 4 * a * s * share))
         return tf.where(_inside(y), x + width * t, y)
 
-    def _piece(self, at, knots, lengths, inverse=False):
+    def _piece(
+        self, at: tf.Tensor, knots: tf.Tensor, lengths: tf.Tensor, inverse: bool = False
+    ):
         """Where `at` lies in its piece, and the numbers of that piece."""
         at = tf.clip_by_value(at, -LIMIT, LIMIT)
         begun = tf.cast(at[..., None] >= knots[..., 1:-1], at.dtype)
@@ -65,7 +71,7 @@ class Spline(tfb.Bijector):
         # 1 for the last piece that has begun, 0 for the others.
         chosen = tf.concat([ends, begun], -1) - tf.concat([begun, 0 * ends], -1)
 
-        def pick(numbers):
+        def pick(numbers: tf.Tensor):
             return tf.reduce_sum(chosen * numbers, axis=-1)
 
         place = (at - pick(knots[..., :-1])) / pick(lengths)
@@ -77,11 +83,11 @@ class Spline(tfb.Bijector):
         return place, pick(other[..., :-1]), pick(other_lengths), s, d, curve
 
 
-def _inside(z):
+def _inside(z: tf.Tensor):
     return tf.abs(z) < LIMIT
 
 
-def _pieces(raw):
+def _pieces(raw: tf.Tensor):
     """Lengths that sum to the interval, and the knots between them."""
     shares = LEAST + (1 - LEAST * NUM_BINS) * tf.nn.softmax(raw, axis=-1)
     lengths = 2 * LIMIT * shares
@@ -89,7 +95,7 @@ def _pieces(raw):
     return lengths, tf.concat([tf.zeros_like(knots[..., :1]) - LIMIT, knots], axis=-1)
 
 
-def _slopes(raw):
+def _slopes(raw: tf.Tensor):
     return LEAST + tf.nn.softplus(raw + math.log(math.expm1(1 - LEAST)))
 
 
@@ -114,14 +120,14 @@ class Transform(typing.NamedTuple):
     bijector: typing.Callable
 
 
-def gated(params):
+def gated(params: tf.Tensor) -> tfb.Bijector:
     """`z <- g z + (1 - g) m`, g in [1e-3, 1]; Algorithm 1, Kingma et al. 2016."""
     m, s = tf.unstack(params, axis=-1)
     gate = MIN_GATE + (1 - MIN_GATE) * tf.sigmoid(s + GATE_START)
     return tfb.Shift((1 - gate) * m)(tfb.Scale(gate))
 
 
-def affine(params):
+def affine(params: tf.Tensor) -> tfb.Bijector:
     """`z <- exp(log_scale) z + shift`, with log_scale in (-5, 5)."""
     shift, raw = tf.unstack(params, axis=-1)
     log_scale = MAX_LOG_SCALE * tf.tanh(raw / MAX_LOG_SCALE)
@@ -133,3 +139,5 @@ TRANSFORMS = {
     "affine": Transform(2, affine),
     "spline": Transform(3 * NUM_BINS - 1, Spline),
 }
+
+TransformName = Annotated[str, functools.partial(checks.one_of, TRANSFORMS)]

@@ -1,14 +1,16 @@
-"""What every likelihood shares."""
+"""The abstract likelihood."""
 
 import abc
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae import checks
 from tfvae.conditional import ConditionalDistribution
+from tfvae.config import Network
+from tfvae.inputs import Input
 
 tfd = tfp.distributions
 
@@ -26,25 +28,30 @@ class Likelihood(ConditionalDistribution):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
-    # Least and greatest value an element of x may have.
+    # Least and greatest value that an element of x may have.
     support = (float("-inf"), float("inf"))
-    # Uniform random numbers that an element takes.
+    # Uniform random numbers that make one element.
     noise_dim = 1
+    # Number of evenly spaced values that x may have; 0 for any number.
+    levels = 0
+    # Shape of one x, known once the likelihood is built.
+    event_shape = None
 
-    def __init__(self, decoder, **kwargs):
+    def __init__(self, decoder: Network, **kwargs: Any):
         super().__init__(decoder, **kwargs)
-        self.event_shape = None
 
     @property
-    def decoder(self):
+    def decoder(self) -> keras.layers.Layer:
         """The network from z to the parameters."""
         return self.network
 
-    def build(self, input_shape):
-        if self.event_shape is not None:
-            return
-        super().build(input_shape)
-        *outer, last = self._output_shape[1:]
+    def fit_to(self, output_shape: tuple[int | None, ...]) -> None:
+        """Takes the shape of x from the decoder.
+
+        Raises:
+            ValueError: If the decoder's last axis is no multiple of `params_size`.
+        """
+        *outer, last = output_shape[1:]
         if last % self.params_size:
             raise ValueError(
                 f"`decoder` must give {self.params_size} values for each channel of x. "
@@ -53,42 +60,48 @@ class Likelihood(ConditionalDistribution):
             )
         self.event_shape = (*outer, last // self.params_size)
 
-    def check(self, **argument):
-        """The named argument as float32 data that this likelihood is defined for.
-
-        Args:
-            **argument: One array-like `[batch, *event_shape]`, by its name.
-
-        Returns:
-            A float32 array.
-
-        Raises:
-            TypeError: Where it holds no real numbers.
-            ValueError: Where its shape is wrong, a value is not finite or lies outside
-                the support.
-        """
+    def input(self, name: str = "x") -> Input:
+        """The `Input` x that this likelihood is defined for, once it is built."""
         low, high = self.support
         because = f"the {type(self).__name__} likelihood"
-        return checks.array(
-            self.event_shape, low=low, high=high, because=because, **argument
+        return Input(
+            name,
+            self.event_shape,
+            low=low,
+            high=high,
+            levels=self.levels,
+            because=because,
+            meaning="data",
         )
 
     @abc.abstractmethod
-    def element_distribution(self, *params):
-        """The distribution of single elements of x, given that many parameters each."""
+    def element_distribution(self, *params: tf.Tensor) -> tfd.Distribution:
+        """Distribution of single elements of x, from `params_size` tensors."""
 
-    def distribution(self, params):
+    @abc.abstractmethod
+    def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """Elements of x as functions of noise.
+
+        Args:
+            noise: Uniform noise `[..., noise_dim]`, above 0 and below 1.
+            params: `[..., params_size]`, for one element each.
+
+        Returns:
+            A tensor `[...]`.
+        """
+
+    def distribution(self, params: tf.Tensor) -> tfd.Independent:
         """`Independent` over the event: params `[..., params_size * channels]`."""
         elements = self.element_distribution(
             *tf.split(params, self.params_size, axis=-1)
         )
         return tfd.Independent(elements, len(self.event_shape))
 
-    def log_prob(self, x, z, training=False):
+    def log_prob(self, x: tf.Tensor, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`log p(x | z)` in nats, `[samples, ..., batch]`.
 
-        As of the distribution that a call gives, but with x as a vector, which XLA and
-        the CPU's vector units sum faster than an image.
+        Equal to `log_prob` of the distribution that a call gives, but with x as a
+        vector, which XLA and the CPU's vector units sum faster than an image.
 
         Args:
             x: Data `[batch, *event_shape]`.
@@ -97,8 +110,8 @@ class Likelihood(ConditionalDistribution):
         """
         return self.log_density(x, self.params(z, training=training))
 
-    def log_density(self, x, params):
-        """`log_prob` where the parameters are known.
+    def log_density(self, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """`log_prob` from known parameters.
 
         Args:
             x: Data `[batch, *event_shape]`.
@@ -108,19 +121,6 @@ class Likelihood(ConditionalDistribution):
         elements = self.element_distribution(*map(self._flatten, params))
         return tf.reduce_sum(elements.log_prob(self._flatten(x)), axis=-1)
 
-    def from_noise(self, noise, params):
-        """Elements of x as functions of noise; by default the quantiles.
-
-        Args:
-            noise: Uniform noise `[..., noise_dim]`, above 0 and below 1.
-            params: `[..., params_size]`, for one element each.
-
-        Returns:
-            A tensor `[...]`.
-        """
-        elements = self.element_distribution(*tf.unstack(params, axis=-1))
-        return elements.quantile(noise[..., 0])
-
-    def _flatten(self, values):
+    def _flatten(self, values: tf.Tensor) -> tf.Tensor:
         leading = keras.ops.shape(values)[: -len(self.event_shape)]
         return tf.reshape(values, [*leading, math.prod(self.event_shape)])

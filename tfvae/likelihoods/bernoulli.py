@@ -1,32 +1,34 @@
 """Likelihoods of x in [0, 1] with a logit for each element."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae.config import register
+from tfvae.config import Network, register
 from tfvae.likelihoods.base import Likelihood
 
 tfd = tfp.distributions
 
 
 class _Bernoulli(tfd.Bernoulli):
-    """TFP's, with one `softplus` an element: its log_prob takes two and twice as long.
+    """TFP's Bernoulli with one `softplus` for each element: TFP takes two.
 
     `x log p + (1 - x) log(1 - p) = x logits - softplus(logits)`.
     """
 
-    def _log_prob(self, event):
+    def _log_prob(self, event: tf.Tensor) -> tf.Tensor:
         event = tf.cast(event, self.logits.dtype)
         return event * self.logits - tf.nn.softplus(self.logits)
 
 
 class _LogitLikelihood(Likelihood):
-    """Abstract: one logit for each element of x in [0, 1]."""
+    """Abstract likelihood with one logit for each element of x in [0, 1]."""
 
     support = (0, 1)
 
-    def __init__(self, decoder, **kwargs):
+    def __init__(self, decoder: Network, **kwargs: Any):
         super().__init__(decoder, **kwargs)
         last = (getattr(decoder, "layers", None) or [decoder])[-1]
         if getattr(last, "activation", None) is keras.activations.sigmoid:
@@ -36,7 +38,7 @@ class _LogitLikelihood(Likelihood):
             )
 
     @property
-    def params_size(self):
+    def params_size(self) -> int:
         """One logit for each element."""
         return 1
 
@@ -53,14 +55,10 @@ class Bernoulli(_LogitLikelihood):
         decoder: Network from z to logits of the shape of x.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
-    Raises:
-        ValueError: Where the decoder ends in a sigmoid.
-
     Example:
-        >>> decoder = tfvae.networks.mlp_decoder((28, 28, 1), [64])
         >>> likelihood = tfvae.likelihoods.Bernoulli(decoder)
         >>> likelihood.build((None, 2))
-        >>> likelihood(tf.zeros([5, 2])).log_prob(tf.zeros([5, 28, 28, 1])).shape
+        >>> likelihood(tf.zeros([5, 2])).log_prob(tf.zeros([5, 8, 8, 1])).shape
         TensorShape([5])
 
     References:
@@ -68,12 +66,12 @@ class Bernoulli(_LogitLikelihood):
         https://arxiv.org/abs/1312.6114
     """
 
-    def element_distribution(self, logits):
+    def element_distribution(self, logits: tf.Tensor) -> tfd.Bernoulli:
         """`tfd.Bernoulli` with these logits."""
         return _Bernoulli(logits=logits, dtype=tf.float32)
 
-    def from_noise(self, noise, params):
-        """1 where the noise is below p."""
+    def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`: 1 where the noise is below p."""
         return tf.cast(noise[..., 0] < tf.sigmoid(params[..., 0]), tf.float32)
 
 
@@ -88,21 +86,21 @@ class ContinuousBernoulli(_LogitLikelihood):
         decoder: Network from z to logits of the shape of x.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
-    Raises:
-        ValueError: Where the decoder ends in a sigmoid.
-
     Example:
-        >>> decoder = tfvae.networks.mlp_decoder((28, 28, 1), [64])
         >>> likelihood = tfvae.likelihoods.ContinuousBernoulli(decoder)
         >>> likelihood.build((None, 2))
         >>> likelihood(tf.zeros([5, 2])).mean().shape
-        TensorShape([5, 28, 28, 1])
+        TensorShape([5, 8, 8, 1])
 
     References:
         Loaiza-Ganem and Cunningham, The Continuous Bernoulli, 2019,
         https://arxiv.org/abs/1907.06845
     """
 
-    def element_distribution(self, logits):
+    def element_distribution(self, logits: tf.Tensor) -> tfd.ContinuousBernoulli:
         """`tfd.ContinuousBernoulli` with these logits."""
         return tfd.ContinuousBernoulli(logits=logits)
+
+    def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`: the inverse CDF at the noise."""
+        return self.element_distribution(params[..., 0]).quantile(noise[..., 0])

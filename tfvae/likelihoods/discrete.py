@@ -1,32 +1,29 @@
 """Likelihoods of x with evenly spaced levels."""
 
+import functools
+from typing import Annotated, Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
-from tfvae.config import register
+from tfvae.checks import PositiveInt
+from tfvae.config import Network, register
 from tfvae.likelihoods.base import Likelihood
 
 tfd = tfp.distributions
 
+Levels = Annotated[int, functools.partial(checks.integer, minimum=2)]
+
 
 class Discrete(Likelihood):
-    """Abstract: elements of a number of levels, which lie evenly in [0, 1]."""
+    """Abstract likelihood of elements with a number of levels, evenly in [0, 1]."""
 
     support = (0, 1)
 
-    def __init__(self, decoder, levels=256, **kwargs):
+    def __init__(self, decoder: Network, levels: Levels = 256, **kwargs: Any):
         super().__init__(decoder, **kwargs)
-        self.levels = checks.integer(minimum=2, levels=levels)
-
-    def check(self, **argument):
-        """See `Likelihood`; what lies between levels is refused."""
-        x = super().check(**argument)
-        steps = x * (self.levels - 1)
-        if (abs(steps - steps.round()) > 1e-3).any():
-            expected = f"of {self.levels} levels: multiples of 1 / {self.levels - 1}"
-            checks.fail(expected, **argument)
-        return x
+        self.levels = levels
 
 
 @register
@@ -38,10 +35,6 @@ class Categorical(Discrete):
         levels: Number of levels, which lie evenly in [0, 1]; 256 for pixels of a byte.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
-    Raises:
-        TypeError: Where `levels` is no integer.
-        ValueError: Where it is below 2.
-
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64], params_size=4)
         >>> likelihood = tfvae.likelihoods.Categorical(decoder, levels=4)
@@ -51,39 +44,39 @@ class Categorical(Discrete):
     """
 
     @property
-    def params_size(self):
+    def params_size(self) -> int:
         """A logit for each level."""
         return self.levels
 
-    def element_distribution(self, *logits):
+    def element_distribution(self, *logits: tf.Tensor) -> tfd.Distribution:
         """A distribution of levels, with the values of x."""
         logits = tf.stack(logits, axis=-1)
         return _Levels(logits=logits, dtype=tf.float32)
 
-    def from_noise(self, noise, params):
-        """The least level that so much probability does not exceed."""
+    def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """Inverse CDF: the smallest level whose cumulative probability is >= noise."""
         chosen = choose(noise[..., 0], params)
         return tf.cast(chosen, tf.float32) / (self.levels - 1)
 
 
 class _Levels(tfd.Categorical):
-    """TFP's, for values in [0, 1]."""
+    """TFP's categorical distribution, of values in [0, 1]."""
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
         index = tf.cast(tf.round(value * (self.logits.shape[-1] - 1)), tf.int32)
         chosen = tf.one_hot(index, self.logits.shape[-1])
         return tf.reduce_sum(chosen * tf.nn.log_softmax(self.logits), axis=-1)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
         return super()._sample_n(n, seed) / (self.logits.shape[-1] - 1)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         levels = tf.linspace(0.0, 1.0, self.logits.shape[-1])
         return tf.linalg.matvec(self.probs_parameter(), levels)
 
 
-def choose(noise, logits):
-    """Indices with the probabilities `softmax(logits)` from noise: the quantiles.
+def choose(noise: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Indices with the probabilities `softmax(logits)`, by the inverse CDF.
 
     Args:
         noise: `[...]`, uniform between 0 and 1.
@@ -105,9 +98,9 @@ class DiscretizedLogistic(Discrete):
 
     `F_k(x) = sigmoid((x - loc_k) / scale_k)`, and h is half of the distance between
     levels; the outer bins go on to infinity, so that probabilities sum to 1. Neighbours
-    of a level share its probability, which a `Categorical` would have to learn. Of the
-    network's outputs, `loc = (1 + raw) / 2` and `scale = exp(raw) / 2`, where raw is
-    kept from -7 to 7.
+    of a level share its probability, which a `Categorical` would have to learn. From
+    the network's outputs come `loc = (1 + raw) / 2` and `scale = exp(raw) / 2`, with
+    raw clipped to [-7, 7] for the scale.
 
     Args:
         decoder: Network to the logits of w, the locations and the scales:
@@ -115,10 +108,6 @@ class DiscretizedLogistic(Discrete):
         levels: Number of levels, which lie evenly in [0, 1]; 256 for pixels of a byte.
         num_components: Logistics for each element.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where one is too low.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((8, 8, 3), [64], params_size=15)
@@ -135,22 +124,27 @@ class DiscretizedLogistic(Discrete):
 
     noise_dim = 2  # the component, and its value
 
-    def __init__(self, decoder, levels=256, num_components=5, **kwargs):
+    def __init__(
+        self,
+        decoder: Network,
+        levels: Levels = 256,
+        num_components: PositiveInt = 5,
+        **kwargs: Any,
+    ):
         super().__init__(decoder, levels, **kwargs)
-        self.num_components = checks.integer(num_components=num_components)
 
     @property
-    def params_size(self):
+    def params_size(self) -> int:
         """A weight, a location and a scale for each component."""
         return 3 * self.num_components
 
-    def element_distribution(self, *params):
+    def element_distribution(self, *params: tf.Tensor) -> tfd.Distribution:
         """`tfd.MixtureSameFamily` of logistics in bins."""
         logits, loc, scale = self._split(tf.stack(params, axis=-1))
         bins = _Binned(loc, scale, self.levels)
         return tfd.MixtureSameFamily(tfd.Categorical(logits), bins)
 
-    def from_noise(self, noise, params):
+    def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """See `Likelihood`: the first number chooses the component."""
         logits, loc, scale = self._split(params)
         chosen = choose(noise[..., 0], logits)
@@ -162,26 +156,30 @@ class DiscretizedLogistic(Discrete):
         value = loc + scale * (tf.math.log(u) - tf.math.log(1 - u))
         return _nearest(value, self.levels)
 
-    def _split(self, params):
+    def _split(self, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         logits, loc, log_scale = tf.split(params, 3, axis=-1)
         return logits, (1 + loc) / 2, tf.exp(tf.clip_by_value(log_scale, -7, 7)) / 2
 
 
 class _Binned(tfd.Logistic):
-    """The level next to a logistic variable."""
+    """The level nearest to a logistic variable."""
 
-    def __init__(self, loc, scale, levels, name="Binned"):
+    def __init__(
+        self, loc: tf.Tensor, scale: tf.Tensor, levels: int, name: str = "Binned"
+    ):
         parameters = dict(locals())
         super().__init__(loc, scale, name=name)
         self._levels, self._parameters = levels, parameters
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(
+        cls, dtype: Any, num_classes: int | None = None
+    ) -> dict[str, Any]:
         properties = super()._parameter_properties(dtype, num_classes)
         levels = tfp.util.ParameterProperties(event_ndims=None, specifies_shape=False)
         return properties | {"levels": levels}
 
-    def _log_prob(self, x):
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)) for a < b
         width = 1 / (self._levels - 1)
         below = (x - width / 2 - self.loc) / self.scale
@@ -190,11 +188,11 @@ class _Binned(tfd.Logistic):
         inner = low + high + tfp.math.log1mexp(width / self.scale)
         return tf.where(x < width / 2, low, tf.where(x > 1 - width / 2, high, inner))
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
         return _nearest(super()._sample_n(n, seed), self._levels)
 
-    def _mean(self):
-        """`sum_i P(x > i) / (levels - 1)`, of the levels i but the last."""
+    def _mean(self) -> tf.Tensor:
+        """`sum_i P(x > i) / (levels - 1)`, over the levels i but the last."""
         edges = (tf.range(self._levels - 1, dtype=tf.float32) + 0.5) / (
             self._levels - 1
         )
@@ -202,6 +200,6 @@ class _Binned(tfd.Logistic):
         return tf.reduce_mean(tf.sigmoid(above), axis=-1)
 
 
-def _nearest(value, levels):
-    """The level in [0, 1] next to a value."""
+def _nearest(value: tf.Tensor, levels: int) -> tf.Tensor:
+    """The level in [0, 1] nearest to a value."""
     return tf.round(tf.clip_by_value(value, 0, 1) * (levels - 1)) / (levels - 1)

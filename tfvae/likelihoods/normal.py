@@ -1,17 +1,25 @@
 """Gaussian likelihoods and mixtures of them."""
 
 import math
+from typing import Annotated, Any
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
-from tfvae.config import register
+from tfvae.checks import PositiveFloat, PositiveInt
+from tfvae.config import Activation, Network, register
 from tfvae.likelihoods.base import Likelihood
 from tfvae.likelihoods.discrete import choose
 
 tfd = tfp.distributions
+
+
+def _scale(scale: float | str) -> float | str:
+    if isinstance(scale, str):
+        return checks.one_of(["learned", "predicted"], scale=scale)
+    return checks.number(minimum=1e-6, scale=scale)
 
 
 @register
@@ -20,20 +28,16 @@ class Normal(Likelihood):
 
     Args:
         decoder: Network from z to `loc`, or to `loc` and raw scale (twice the channels)
-            where the scale is predicted.
+            if the scale is predicted.
         scale: A positive float (fixed), `"learned"` (one trained scale for all
             elements), or `"predicted"` (one for each element, by the decoder: the
             Gaussian MLP of the VAE paper). Scales that are not fixed pass `softplus`.
-        initial_scale: Where the learned scale starts, above `min_scale`. Where x has
-            little noise start low: with a wide scale latents are of little use.
-        min_scale: Least scale that is learned or predicted: without it the density of
-            an element that never varies grows without bound.
+        initial_scale: Start of the learned scale, above `min_scale`. If x has little
+            noise start low: with a wide scale latents are of little use.
+        min_scale: Least scale that is learned or predicted. Without a bound the density
+            of an element that never varies would grow for ever.
         loc_activation: Activation of `loc`; the paper uses `"sigmoid"` for pixels.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Raises:
-        TypeError: Where `scale` is neither a number nor a string.
-        ValueError: Where `scale` is not positive or an unknown word.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((28, 20, 1), [64], params_size=2)
@@ -52,46 +56,39 @@ class Normal(Likelihood):
 
     def __init__(
         self,
-        decoder,
-        scale=1.0,
+        decoder: Network,
+        scale: Annotated[float | str, _scale] = 1.0,
         *,
-        initial_scale=0.7,
-        min_scale=1e-3,
-        loc_activation=None,
-        **kwargs,
+        initial_scale: PositiveFloat = 0.7,
+        min_scale: PositiveFloat = 1e-3,
+        loc_activation: Activation = None,
+        **kwargs: Any,
     ):
         super().__init__(decoder, **kwargs)
-        if isinstance(scale, str):
-            self.scale = checks.one_of(["learned", "predicted"], scale=scale)
-        else:
-            self.scale = checks.number(minimum=1e-6, scale=scale)
-        self.min_scale = checks.number(minimum=1e-6, min_scale=min_scale)
-        self.initial_scale = checks.number(minimum=1e-6, initial_scale=initial_scale)
-        if scale == "learned" and self.initial_scale <= self.min_scale:
-            checks.fail(f"above min_scale={min_scale}", initial_scale=initial_scale)
-        self.loc_activation = loc_activation
         self._activate = keras.activations.get(loc_activation)
-
-    @property
-    def params_size(self):
-        """A location for each element, and a scale where it is predicted."""
-        return 2 if self.scale == "predicted" else 1
-
-    def build(self, input_shape):
-        if self.scale == "learned" and not self.built:
-            above = self.initial_scale - self.min_scale
+        self.raw_scale = None
+        if scale == "learned":
+            if initial_scale <= min_scale:
+                checks.fail(f"above min_scale={min_scale}", initial_scale=initial_scale)
+            above = initial_scale - min_scale
             raw = above + math.log(-math.expm1(-above))  # the inverse of softplus
             start = keras.initializers.Constant(raw)
             self.raw_scale = self.add_weight((), initializer=start, name="raw_scale")
-        super().build(input_shape)
 
-    def from_noise(self, noise, params):
-        """See `Likelihood`; by the transform of Box and Muller."""
+    @property
+    def params_size(self) -> int:
+        """A location for each element, and a scale if it is predicted."""
+        return 2 if self.scale == "predicted" else 1
+
+    def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`; by the Box-Muller transform."""
         p_x = self.element_distribution(*tf.unstack(params, axis=-1))
         return p_x.loc + p_x.scale * _normal(noise)
 
-    def element_distribution(self, loc, raw_scale=None):
-        """`tfd.Normal`; the raw scale comes from the decoder where it is predicted."""
+    def element_distribution(
+        self, loc: tf.Tensor, raw_scale: tf.Tensor | None = None
+    ) -> tfd.Normal:
+        """`tfd.Normal`; the decoder gives the raw scale if it is predicted."""
         scale = self.scale
         if isinstance(scale, str):
             raw_scale = self.raw_scale if raw_scale is None else raw_scale
@@ -99,8 +96,8 @@ class Normal(Likelihood):
         return tfd.Normal(self._activate(loc), scale)
 
 
-def _normal(noise):
-    """A standard normal number of two uniform ones, by operators that TFLite has."""
+def _normal(noise: tf.Tensor) -> tf.Tensor:
+    """A standard normal number from two uniform ones, by operators of TFLite."""
     radius = tf.sqrt(-2 * tf.math.log(1 - noise[..., 0]))  # TFLite's noise has zeros
     return radius * tf.cos(2 * math.pi * noise[..., 1])
 
@@ -116,10 +113,6 @@ class NormalMixture(Likelihood):
         min_scale: Least scale.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
-    Raises:
-        TypeError: Where a number is of the wrong kind.
-        ValueError: Where one is too low.
-
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((8,), [64], params_size=15)
         >>> likelihood = tfvae.likelihoods.NormalMixture(decoder, num_components=5)
@@ -133,23 +126,28 @@ class NormalMixture(Likelihood):
         https://arxiv.org/abs/1705.07057
     """
 
-    noise_dim = 3  # the component, and what makes the value
+    noise_dim = 3  # one for the component, two for its value
 
-    def __init__(self, decoder, num_components=10, *, min_scale=1e-3, **kwargs):
+    def __init__(
+        self,
+        decoder: Network,
+        num_components: PositiveInt = 10,
+        *,
+        min_scale: PositiveFloat = 1e-3,
+        **kwargs: Any,
+    ):
         super().__init__(decoder, **kwargs)
-        self.num_components = checks.integer(num_components=num_components)
-        self.min_scale = checks.number(minimum=1e-6, min_scale=min_scale)
 
     @property
-    def params_size(self):
+    def params_size(self) -> int:
         """A weight, a location and a scale for each component."""
         return 3 * self.num_components
 
-    def element_distribution(self, *params):
+    def element_distribution(self, *params: tf.Tensor) -> tfd.MixtureSameFamily:
         """`tfd.MixtureSameFamily` of Gaussians."""
         return self._mixture(tf.stack(params, axis=-1))
 
-    def from_noise(self, noise, params):
+    def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """See `Likelihood`: the first number chooses the component."""
         mixture = self._mixture(params)
         chosen = choose(noise[..., 0], mixture.mixture_distribution.logits)
@@ -157,7 +155,7 @@ class NormalMixture(Likelihood):
         values = normals.loc + normals.scale * _normal(noise[..., 1:])[..., None]
         return tf.gather(values, chosen, batch_dims=values.shape.rank - 1)
 
-    def _mixture(self, params):
+    def _mixture(self, params: tf.Tensor) -> tfd.MixtureSameFamily:
         logits, loc, raw_scale = tf.split(params, 3, axis=-1)
         scale = tf.nn.softplus(raw_scale) + self.min_scale
         return tfd.MixtureSameFamily(tfd.Categorical(logits), tfd.Normal(loc, scale))

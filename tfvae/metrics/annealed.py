@@ -66,7 +66,7 @@ def ais_log_marginal(
         Wu et al., On the Quantitative Analysis of Decoder-Based Generative Models,
         2016, https://arxiv.org/abs/1611.04273
     """
-    x = checks.latent_variable_model(model, conditional=False).check_inputs(x)
+    x = checks.latent_variable_model(model, conditional=False).check_data(x)["x"]
     batch_size = checks.integer(batch_size=batch_size)
     run = _runner(model, x, num_steps, num_chains, num_leapfrog_steps, seed)
     return by_batch(run, batch_size, seed, x)
@@ -130,10 +130,10 @@ def ais_bounds(
 def _simulate(model, num_examples, seed):
     """Pairs of x and the z it was drawn from."""
     noise_seed, x_seed = tf.unstack(tf.random.split(_apart(seed, 3)))
-    noise = seeds.normal(noise_seed, [num_examples, model.latent_dim])
-    z = model.prior.from_noise(noise)
+    noise = seeds.normal(noise_seed, [num_examples, model.prior.noise_dim])
+    z, _ = model.prior.from_noise(None, noise)
     x = model.likelihood(z).sample(seed=x_seed)
-    return model.check_inputs(x), z.numpy()
+    return model.check_data(x)["x"], z.numpy()
 
 
 def _runner(model, x, num_steps, num_chains, num_leapfrog_steps, seed):
@@ -170,9 +170,9 @@ def _apart(seed, number):
 
 def _start(model, num_chains, num_rows, seed):
     noise_seed = tf.random.experimental.stateless_fold_in(seed, 1)
-    noise = seeds.normal(noise_seed, [num_chains * num_rows, model.latent_dim])
+    noise = seeds.normal(noise_seed, [num_chains * num_rows, model.prior.noise_dim])
     shape = [num_chains, num_rows, model.latent_dim]
-    return tf.reshape(model.prior.from_noise(noise), shape)
+    return tf.reshape(model.prior.from_noise(None, noise)[0], shape)
 
 
 @tf.function(autograph=False)

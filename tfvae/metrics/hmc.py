@@ -54,7 +54,7 @@ def hmc_log_marginal(
         Kingma and Welling, Auto-Encoding Variational Bayes, 2013, appendix D,
         https://arxiv.org/abs/1312.6114
     """
-    x = checks.latent_variable_model(model, conditional=False).check_inputs(x)
+    x = checks.latent_variable_model(model, conditional=False).check_data(x)["x"]
     least = 2 * model.latent_dim  # draws from which a covariance can be had
     moves = math.ceil(checks.integer(minimum=least, num_samples=num_samples) / CHAINS)
     burnin = checks.integer(num_burnin_steps=num_burnin_steps)
@@ -87,7 +87,7 @@ def _posterior_samples(model, x, num_moves, num_burnin, seed):
     start_seed, seed = tf.unstack(tf.random.split(seed))
     noise_shape = [CHAINS, tf.shape(x)[0], model.posterior.noise_dim]
     z, _ = model.posterior.from_noise(
-        model.posterior(x), seeds.normal(start_seed, noise_shape)
+        model.posterior.params(x), seeds.normal(start_seed, noise_shape)
     )
     # One size for each example, for posteriors are not equally wide.
     size = tf.fill([tf.shape(x)[0], 1], 0.1)

@@ -49,12 +49,13 @@ def kl_per_dimension(model, x):
 
 def _prior_moments(model, x):
     """Mean and deviation of the prior: `[latent]`, or `[batch, latent]` given u."""
-    if model.condition:
-        u = model.check_data(x)["u"]
-        p_z = model.prior(model.condition.context(u))
+    if u := model.inputs.condition:
+        p_z = model.prior(u.context(model.check_data(x)[u.name]))
         return p_z.mean(), p_z.stddev()
     noise = seeds.normal(seeds.rows(0, 1)[0], [10_000, model.latent_dim])
-    return _moments_of(model.prior(), lambda: model.prior.from_noise(noise))[:2]
+    return _moments_of(model.prior(), lambda: model.prior.from_noise(None, noise)[0])[
+        :2
+    ]
 
 
 def active_units(model, x, threshold=0.01):
@@ -148,7 +149,7 @@ def _params(model, x):
     num_rows = len(data["x"])
     for i in range(0, max(num_rows, 1), ROWS):
         part = {name: tf.constant(value[i : i + ROWS]) for name, value in data.items()}
-        yield model.posterior_params(**part)
+        yield model.posterior_params(tuple(part.values()))
 
 
 def _moments(model, x):
@@ -158,9 +159,9 @@ def _moments(model, x):
         q = model.posterior.distribution(params)
         shape = [DRAWS, len(params), model.posterior.noise_dim]
 
-        def draw(q=q, seed=(0, i), shape=shape):
+        def draw(params=params, seed=(0, i), shape=shape):
             noise = seeds.normal(tf.constant(seed), shape)
-            return model.posterior.from_noise(q, noise)[0]
+            return model.posterior.from_noise(params, noise)[0]
 
         parts.append(_moments_of(q, draw))
     loc, scale, draws = zip(*parts, strict=True)

@@ -1,9 +1,9 @@
-"""Named models: thin choices of parts over two bases."""
+"""Named models: choices of parts over two bases."""
 
+from tfvae.models.autoregressive import MADE, PixelCNN, PixelRNN
 from tfvae.models.base import GenerativeModel
 from tfvae.models.gan import GAN
 from tfvae.models.ivae import IVAE
-from tfvae.models.made import MADE
 from tfvae.models.named import (
     IAFVAE,
     IWAE,
@@ -12,8 +12,6 @@ from tfvae.models.named import (
     FullCovarianceVAE,
     PlanarFlowVAE,
 )
-from tfvae.models.pixel_cnn import PixelCNN
-from tfvae.models.pixel_rnn import PixelRNN
 from tfvae.models.vae import VAE
 from tfvae.models.vae_gan import VAEGAN
 from tfvae.signatures import Signature

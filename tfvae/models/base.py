@@ -1,238 +1,233 @@
-"""The base of every model: training step, seeds, reports, guarded updates."""
+"""The base of every model: its inputs, its entry points, its files."""
 
 import abc
 import functools
+import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
 from tfvae.config import Configurable
-from tfvae.inputs import same_target, to_array, to_arrays, unzip
-from tfvae.models.condition import Condition
-from tfvae.signatures import Answering
-from tfvae.training.finite import RunningMeans, SkippedBatches, all_squarable, keeps_nan
-from tfvae.training.fit import Fitting
+from tfvae.export import saved_model, tflite
+from tfvae.inputs import Input, Inputs, same_target, to_arrays
+from tfvae.signatures import Signature, in_chunks
+from tfvae.training.fit import Trainable
 
 
-class GenerativeModel(Configurable, Answering, Fitting, keras.Model, abc.ABC):
-    """Abstract: a Keras model that is trained by maximising `terms()["objective"]`.
+class GenerativeModel(Configurable, Trainable, abc.ABC):
+    """Abstract: a Keras model that generates x, trained by the losses among its terms.
 
-    A subclass gives `term_names`, `terms`, `check_inputs`, `signatures` and `call`.
-    The base owns the training step and its guard: a batch whose loss or gradient is not
-    finite leaves weights, optimizer and seeds as they were.
+    A subclass gives `inputs`, `players`, `terms`, `signatures`, `lite_signatures`,
+    `from_noise`, `build_parts`, `compile` and `call`.
 
     Args:
+        report_names: Names of the terms that `fit` and `evaluate` report, losses first.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
-    # What x is conditional on; nothing by default.
-    condition = Condition("y", None, 0)
-    # Distribution of the noise that `lite_signatures` take.
-    noise = "standard normal"
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.seed_generator = keras.random.SeedGenerator()
-        self.report = RunningMeans(self.report_names, name="report")
-        self.skipped = SkippedBatches(name="skipped")
+    # The term that says how good an epoch was, by name: more is better. None if no term
+    # says so.
+    monitor = None
 
     @property
     @abc.abstractmethod
-    def term_names(self):
-        """Names of what `terms` gives beside the objective, in the order of reports."""
-
-    @property
-    def support(self):
-        """Least and greatest value that an element of x may have."""
-        return self.likelihood.support
-
-    @property
-    def monitor(self):
-        """Name of the term that says how good an epoch was, or None: more is better."""
-        return self.term_names[0]
-
-    @property
-    def report_names(self):
-        """Names of what `fit` and `evaluate` report."""
-        return ("loss", *self.term_names)
+    def inputs(self) -> Inputs:
+        """The table of all that the model takes, once it is built."""
 
     @abc.abstractmethod
-    def terms(self, inputs, seed, training=False):
-        """What is maximised and what is reported, in nats for each example.
+    def signatures(self) -> dict[str, Signature]:
+        """The entry points by name: the methods, and what `tfvae.export` writes."""
+
+    @abc.abstractmethod
+    def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
+        """Entry points for TFLite, whose runtime has no seeded random numbers.
 
         Args:
-            inputs: As `unpack` gives them.
-            seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
-            training: Passed on to the networks.
-
-        Returns:
-            A dict of tensors `[batch]`: `"objective"` and the `term_names`.
+            batch_size: Rows in one answer of `sample_random` without a condition.
         """
 
     @abc.abstractmethod
-    def check_inputs(self, x):
-        """What a user gave as data, as checked float32 arrays; builds the model.
+    def from_noise(
+        self, noise: tf.Tensor, context: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        """Draws of x as a function of noise, `{"x": [batch, *event_shape]}`.
+
+        Args:
+            noise: Rows of the input "noise": uniform if its range is [0, 1], else
+                standard normal.
+            context: What networks see of u or y, or None.
+        """
+
+    @abc.abstractmethod
+    def build_parts(self, event_shape: tuple[int, ...]) -> None:
+        """Builds the parts for x of this shape.
 
         Raises:
-            TypeError: Where it holds no real numbers.
-            ValueError: Where shape or values do not fit the model.
+            ValueError: If a part does not fit x.
         """
 
-    def check_pair(self, x, y):
-        """The checked arrays that a batch consists of.
+    def build(self, input_shape: Any) -> None:
+        if self.built:
+            return
+        pair = isinstance(input_shape[0], (tuple, list))  # of x, and u or y
+        self.build_parts(tuple(input_shape[0] if pair else input_shape)[1:])
+        self.built = True
+
+    def check_data(
+        self, x: Any, given: Any = None, name: str = "x"
+    ) -> dict[str, np.ndarray]:
+        """Validates data and returns arrays by name; builds the model on first use.
 
         Args:
-            x: An array, as in `check_inputs`.
-            y: What came as its target: what x is conditional on, else x again or None.
-
-        Returns:
-            A tuple of arrays.
+            x: Data, a pair of x and of u or y, or a stream of either.
+            given: The u or y, if it is not in x: for each row, or one for all.
+            name: The input that x is.
         """
-        if not self.condition:
-            same_target(x, y)
-            return (self.check_inputs(x),)
-        x = self.check_inputs(x)
-        return x, self.condition.check(y, len(x))
+        if given is None:
+            x, given = to_arrays(x)
+            if self.built and self.inputs.condition is None:
+                same_target(x, given)
+                given = None
+        if not self.built:
+            x = checks.real(x=x)
+            checks.array(x.shape[1:], x=x)
+            self.build((None, *x.shape[1:]))
+        x = self.inputs[name].check(x)
+        return {name: x, **self.inputs.given(given, len(x))}
 
-    def check_data(self, x, u=None):
-        """Data as checked arrays by name: x, and what it is conditional on.
+    def call_signature(self, name: str, **inputs: Any) -> dict[str, tf.Tensor]:
+        """Runs one of the `signatures`, compiled, in chunks of bounded memory.
 
         Args:
-            x: Data, a pair of it and of what it is conditional on, or a data set.
-            u: What it is conditional on, where that is not in x.
-
-        Raises:
-            TypeError: Where x holds no real numbers, or u no labels.
-            ValueError: Where x or u does not fit the model.
-        """
-        if u is None:
-            x, u = to_arrays(x)
-            if not self.condition:
-                same_target(x, u)
-                u = None
-        x = self.check_inputs(x)
-        return {"x": x, **self.condition.given(u, len(x))}
-
-    def unpack(self, data):
-        """The inputs in an element of a data set: x, or `(x, y)` where y counts."""
-        x, y = unzip(data)
-        x = tf.cast(x, tf.float32)
-        return (x, y) if self.condition else x
-
-    @property
-    def metrics(self):
-        return [self.report]
-
-    def train_step(self, data):
-        """One step of the optimizer; a batch that is not finite changes nothing."""
-        state = self.non_trainable_variables  # seeds, moving averages
-        before = [tf.identity(variable) for variable in state]
-        finite, report = self._attempt(self.unpack(data))
-        for variable, value in zip(state, before, strict=True):
-            variable.assign(tf.where(finite, variable, value))
-        self.skipped.update_state(finite)
-        return report(finite)
-
-    _guarded_step = train_step  # a subclass with another one trains without blocks
-
-    def update(self, data):
-        """One step, whatever comes of it, for blocks.
+            name: Name of the signature.
+            **inputs: Arrays or tensors `[batch, ...]`.
 
         Returns:
-            Scalar bool: False where it was not finite, unless the optimizer `keeps_nan`
-            that, where it is cheaper to find.
+            A dict of tensors `[batch, ...]`.
         """
-        loss, terms, gradients = self._gradients(self.unpack(data))
-        self.optimizer.apply(gradients, self.trainable_variables)
-        self._reported(loss, terms)
-        return self._finite(loss, [] if keeps_nan(self.optimizer) else gradients)
+        if any(tf.is_symbolic_tensor(value) for value in inputs.values()):
+            return self.signatures()[name].function(**inputs)
+        if name not in self._compiled:
+            signature = self.signatures()[name]
+            names = [each.name for each in signature.inputs]
+            self._compiled[name] = names, signature.compiled()
+        names, function = self._compiled[name]
+        return in_chunks(function, [tf.convert_to_tensor(inputs[n]) for n in names])
 
-    def state(self):
-        """Every variable that a training step changes."""
-        return [*self.variables, *self.optimizer.variables]
+    def export(
+        self,
+        filepath: str | pathlib.Path,
+        format: str = "tf_saved_model",
+        **kwargs: Any,
+    ) -> None:
+        """Writes the model for use without its code, as `keras.Model.export`.
 
-    def test_step(self, data):
-        """The same terms as in training, without an update."""
-        return self._reported(*self._loss(self.unpack(data), training=False))
+        Args:
+            filepath: The folder of the SavedModel, which must not exist yet, with the
+                `signatures`; or a `.tflite` file with the `lite_signatures`.
+            format: `"tf_saved_model"` or `"litert"`.
+            **kwargs: For `"litert"`, as in `tfvae.export.to_tflite`.
+        """
+        checks.one_of(["tf_saved_model", "litert"], format=format)
+        kwargs.pop("verbose", None)
+        if format == "litert":
+            for name in kwargs:
+                checks.one_of(tflite.OPTIONS, argument=name)
+            tflite.to_tflite(self, filepath, **kwargs)
+        elif kwargs:
+            expected = "left out: the signatures are the model's own"
+            checks.fail(expected, **dict([next(iter(kwargs.items()))]))
+        else:
+            saved_model.to_folder(self, filepath)
 
-    def predict_step(self, data):
-        """The outputs of `call` for a batch."""
-        return self(self.unpack(data), training=False)
-
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         for i, state in enumerate(self._seed_states()):
             store[f"seed_{i}"] = state.numpy()
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         values = {name: store[name] for name in store.keys()}
         for i, state in enumerate(self._seed_states()):
             state.assign(values.pop(f"seed_{i}"))
         super().load_own_variables(values)
 
-    def _check_built(self):
+    def _build_early(self, network: keras.layers.Layer) -> None:
+        """Builds the model if a network knows the shape of x."""
+        shape = getattr(network, "input_shape", None)
+        if isinstance(shape, tuple) and None not in shape[1:]:
+            self.build((None, *shape[1:]))
+
+    def _check_built(self) -> None:
         if not self.built:
             raise ValueError(
                 "The model must be built first. Received: a network of unknown input "
                 "shape. Call the model on data, or model.build((None, *event_shape))."
             )
 
-    def _attempt(self, inputs):
-        """Updates the weights if that is finite; says whether, and how to report it."""
-        loss, terms, gradients = self._gradients(inputs)
-        finite = self._finite(loss, gradients)
-
-        def apply():
-            self.optimizer.apply(gradients, self.trainable_variables)
-            return True
-
-        tf.cond(finite, apply, lambda: False)
-        return finite, functools.partial(self._reported, loss, terms)
-
-    def _build_for(self, input_shape):
-        """Builds the model where a network knows the shape of x, batch first."""
-        if isinstance(input_shape, tuple) and None not in input_shape[1:]:
-            self.build((None, *input_shape[1:]))
-
-    def _as_array(self, x):
-        """X as an array, whose shape builds the model where nothing has."""
-        x = to_array(x)
-        if not self.built:
-            checks.array(x.shape[1:], x=x)
-            self.build((None, *x.shape[1:]))
-        return x
-
-    def _sample(self, num_samples, seed, value):
-        """What `sample` gives, conditional on a value or None."""
+    def _sample(self, num_samples: int, seed: Any, given: Any) -> tf.Tensor:
+        """Rows of the signature `sample`, conditional on a value or None."""
         num_samples = checks.integer(minimum=0, num_samples=num_samples)
-        given = self.condition.given(value, num_samples)
-        return self.run("sample", seed=seeds.rows(seed, num_samples), **given)["x"]
+        given = self.inputs.given(given, num_samples)
+        rows = seeds.rows(seed, num_samples)
+        return self.call_signature("sample", seed=rows, **given)["x"]
 
-    def _loss(self, inputs, training):
-        with tf.control_dependencies(tf.nest.flatten(inputs)):  # no seed without data
-            seed = seeds.from_generator(self.seed_generator)
-        terms = self.terms(inputs, seed, training=training)
-        penalty = tf.add_n([0.0, *self.losses])
-        return penalty - tf.reduce_mean(terms["objective"]), terms
+    def _entry(
+        self,
+        function: Callable[..., dict[str, tf.Tensor]],
+        *names: str | Input,
+        random: bool = False,
+    ) -> Signature:
+        """A signature of named inputs, and of the condition if the model has one.
 
-    def _finite(self, loss, gradients):
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            return tf.math.is_finite(loss)  # it handles overflowing gradients itself
-        return all_squarable([loss, *(g for g in gradients if g is not None)])
+        Args:
+            function: Takes the inputs by name, and the condition as its `context`.
+            *names: Names in the table of inputs.
+            random: As in `Signature`.
+        """
+        table = tuple(self.inputs[name] for name in names)
+        condition = self.inputs.condition
+        if condition is None:
+            function = functools.partial(function, context=None)
+            return Signature(function, table, random)
 
-    def _gradients(self, inputs):
-        with tf.GradientTape() as tape:
-            loss, terms = self._loss(inputs, training=True)
-            scaled = self.optimizer.scale_loss(loss)
-        return loss, terms, tape.gradient(scaled, self.trainable_variables)
+        def with_context(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            context = condition.context(inputs.pop(condition.name))
+            return function(**inputs, context=context)
 
-    def _reported(self, loss, terms, finite=True):
-        size = tf.shape(terms["objective"])[0]
-        sums = [tf.reduce_sum(terms[name]) for name in self.term_names]
-        sums = tf.stack([loss * tf.cast(size, tf.float32), *sums])
-        self.report.update_state(sums, size, finite)
-        return self.report.result()
+        return Signature(with_context, (*table, condition), random)
 
-    def _seed_states(self):
+    def _sample_signature(self) -> Signature:
+        """`sample(seed)`: each row of x depends on its row of seeds alone."""
+        noise = self.inputs["noise"]
+        draw = seeds.uniform if noise.range else seeds.normal
+
+        def sample(seed: tf.Tensor, context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+            rows = draw(seed, [tf.shape(seed)[0], *noise.shape])
+            return self.from_noise(rows, context)
+
+        return self._entry(sample, "seed")
+
+    def _lite_sample_signatures(self, batch_size: int) -> dict[str, Signature]:
+        """`sample(noise)`, and `sample_random()` by the runtime's own generator."""
+        noise = self.inputs["noise"]
+        draw = tf.random.uniform if noise.range else tf.random.normal
+
+        def sample_random(context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+            num_rows = batch_size if context is None else tf.shape(context)[0]
+            return self.from_noise(draw([num_rows, *noise.shape]), context)
+
+        return {
+            "sample": self._entry(self.from_noise, "noise"),
+            "sample_random": self._entry(sample_random, random=True),
+        }
+
+    def _seed_states(self) -> list[keras.Variable]:
         return [v for v in self.variables if v.name == "seed_generator_state"]
+
+    @functools.cached_property
+    def _compiled(self) -> dict[str, tuple[list[str], Callable]]:
+        return {}

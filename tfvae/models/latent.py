@@ -1,77 +1,114 @@
-"""What every latent-variable model can be asked, in Python and where it is served."""
+"""What every latent-variable model can be asked, in Python and in a server."""
 
 import abc
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
-from tfvae.inputs import is_stream, to_arrays
+from tfvae.checks import PositiveInt
+from tfvae.conditional import LatentDistribution
+from tfvae.inputs import SEED, Input, Inputs, is_stream, to_arrays
+from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.metrics.marginal import log_marginal
 from tfvae.models.base import GenerativeModel
-from tfvae.objectives import ELBO
+from tfvae.objectives import ELBO, LogDensities, exact_kl
+from tfvae.posteriors import MeanField
+from tfvae.priors import StandardNormal
 from tfvae.signatures import Signature
 
 
 class LatentVariableModel(GenerativeModel, abc.ABC):
-    """Abstract `p(x, z | u) = p(x | z) p(z | u)`, where u may be nothing.
+    """Abstract `p(x, z | u) = p(x | z) p(z | u)` with `q(z | x)`; u may be nothing.
 
-    A subclass gives `likelihood`, `prior`, `latent_dim`, `event_shape`, `center` and
-    `log_densities`. Where the prior has a u, methods take it beside x: a label or an
-    array for each example, or one for all.
+    If the prior has a u, methods take u beside x: a label or an array for each example,
+    or one for all.
+
+    Args:
+        posterior: A `LatentDistribution`, or an encoder network, taken as
+            `posteriors.MeanField(encoder, latent_dim)`.
+        likelihood: A `Likelihood`, or a decoder network, taken as
+            `likelihoods.Bernoulli(decoder)`.
+        report_names: As in `GenerativeModel`.
+        prior: A `LatentDistribution`; `priors.StandardNormal` when left out.
+        latent_dim: Size of z; needed with an encoder network only.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
-    @abc.abstractmethod
-    def center(self, x, u=None, training=False):
-        """Center of the posterior, `[batch, latent]`, of tensors x and u."""
+    def __init__(
+        self,
+        posterior: Any,
+        likelihood: Any,
+        report_names: tuple[str, ...],
+        *,
+        prior: LatentDistribution | None = None,
+        latent_dim: PositiveInt | None = None,
+        **kwargs: Any,
+    ):
+        if not isinstance(posterior, LatentDistribution):
+            posterior = MeanField(posterior, latent_dim)
+        if not isinstance(likelihood, Likelihood):
+            likelihood = Bernoulli(likelihood)
+        if latent_dim not in (None, posterior.latent_dim):
+            expected = f"{posterior.latent_dim}, as in `posterior`"
+            checks.fail(expected, latent_dim=latent_dim)
+        prior = StandardNormal(posterior.latent_dim) if prior is None else prior
+        checks.instance(LatentDistribution, "a tfvae prior", prior=prior)
+        if prior.latent_dim != posterior.latent_dim:
+            expected = f"a prior of {posterior.latent_dim} latents, as in `posterior`"
+            checks.fail(expected, prior=prior)
+        if posterior.takes_context and prior.condition is None:
+            expected = "of an encoder of x alone, or the prior one of z given u"
+            checks.fail(expected, posterior=posterior)
+        checks.apart(posterior=posterior, likelihood=likelihood, prior=prior)
+        super().__init__(report_names, **kwargs)
+        self.posterior, self.likelihood, self.prior = posterior, likelihood, prior
+        self.latent_dim = posterior.latent_dim
 
-    @abc.abstractmethod
-    def log_densities(self, inputs, seed, num_samples=1, training=False):
-        """Log-densities of draws of z, from which every bound is reduced.
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        z = self._center(*self.inputs.unpack(inputs), training=training)
+        return self.likelihood(z, training=training).mean()
+
+    @property
+    def event_shape(self) -> tuple[int, ...] | None:
+        """Shape of one x; None until the model is built."""
+        return self.likelihood.event_shape
+
+    @property
+    def inputs(self) -> Inputs:
+        """The table of x, z, seed, noise, and u if there is one."""
+        return Inputs(
+            self.likelihood.input("x"),
+            Input("z", (self.latent_dim,), meaning="latents"),
+            SEED,
+            Input("noise", (self.prior.noise_dim,), meaning="standard normal noise"),
+            condition=self.prior.condition,
+            condition_name="u",
+        )
+
+    def encode(self, x: Any, u: Any = None) -> tf.Tensor:
+        """Center of `q(z | x)`, for a Gaussian its mean, `[batch, latent]`.
 
         Args:
-            inputs: Data `[batch, *event_shape]`, or a pair of it and u.
-            seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
-            num_samples: Draws of z for each example; 1 with rows of seeds.
-            training: Passed on to the networks.
-
-        Returns:
-            `LogDensities` in nats.
-        """
-
-    def encode(self, x, u=None):
-        """Center of `q(z | x)`, of a Gaussian its mean, `[batch, latent]`.
-
-        Args:
-            x: Data `[batch, *event_shape]`, or a data set of it, with u where there is
+            x: Data `[batch, *event_shape]`, or a data set of it, with u if there is
                 one.
             u: Labels `[batch]`, arrays `[batch, *context_shape]`, or one for all.
-
-        Raises:
-            TypeError: Where x holds no real numbers, or u no labels.
-            ValueError: Where x or u does not fit the model.
         """
-        return self.run("encode", **self.check_data(x, u))["z"]
+        return self.call_signature("encode", **self.check_data(x, u))["z"]
 
-    def decode(self, z):
-        """Mean of `p(x | z)`, `[batch, *event_shape]`.
-
-        Args:
-            z: Latents `[batch, latent]`.
-
-        Raises:
-            TypeError: Where z holds no real numbers.
-            ValueError: Where z does not fit the model.
-        """
+    def decode(self, z: Any) -> tf.Tensor:
+        """Mean of `p(x | z)`, `[batch, *event_shape]`, for z `[batch, latent]`."""
         self._check_built()
-        return self.run("decode", z=checks.array((self.latent_dim,), z=z))["x"]
+        return self.call_signature("decode", z=self.inputs["z"].check(z))["x"]
 
-    def reconstruct(self, x, u=None):
+    def reconstruct(self, x: Any, u: Any = None) -> tf.Tensor:
         """`decode(encode(x))`, `[batch, *event_shape]`. Arguments as in `encode`."""
-        return self.run("serving_default", **self.check_data(x, u))["x"]
+        return self.call_signature("serving_default", **self.check_data(x, u))["x"]
 
-    def attribute_vector(self, x, y=None, u=None):
-        """Where an attribute lies in latent space: to add it, `decode(z + vector)`.
+    def attribute_vector(self, x: Any, y: Any = None, u: Any = None) -> np.ndarray:
+        """Direction of an attribute in latent space: `decode(z + vector)` adds it.
 
         Args:
             x: Data `[batch, *event_shape]`, or a data set of pairs of x and y.
@@ -80,10 +117,6 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
 
         Returns:
             An array `[latent]`: the mean z of those with it, less that of the others.
-
-        Raises:
-            TypeError: Where x holds no real numbers or y no labels.
-            ValueError: Where they do not fit, or all have it or none.
 
         References:
             Larsen et al., Autoencoding beyond pixels using a learned similarity metric,
@@ -99,7 +132,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             checks.fail("0 for some and 1 for others", y=f"{y[0]} for all")
         return z[y == 1].mean(axis=0) - z[y == 0].mean(axis=0)
 
-    def sample(self, num_samples, seed=None, u=None):
+    def sample(self, num_samples: int, seed: Any = None, u: Any = None) -> tf.Tensor:
         """Means of `p(x | z)` for z of the prior, `[num_samples, *event_shape]`.
 
         For x with the noise of the likelihood on top, draw
@@ -110,95 +143,158 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             seed: int, `keras.random.SeedGenerator` or None; row i depends on the seed
                 and on i alone.
             u: As in `encode`.
-
-        Raises:
-            TypeError: Where an argument is of the wrong kind.
-            ValueError: Where `num_samples` is negative, or u does not fit the model.
         """
         self._check_built()
         return self._sample(num_samples, seed, u)
 
-    def elbo(self, x, u=None, *, seed=None):
+    def elbo(self, x: Any, u: Any = None, *, seed: Any = None) -> tf.Tensor:
         """One-sample estimate of the ELBO, `[batch]`, in nats.
 
         Args:
             x: Data, as in `encode`.
             u: As in `encode`.
             seed: As in `sample`.
-
-        Raises:
-            TypeError: Where x holds no real numbers, or u no labels.
-            ValueError: Where x or u does not fit the model.
         """
         data = self.check_data(x, u)
-        return self.run("elbo", **data, seed=seeds.rows(seed, len(data["x"])))["elbo"]
+        rows = seeds.rows(seed, len(data["x"]))
+        return self.call_signature("elbo", **data, seed=rows)["elbo"]
 
-    def log_marginal(self, x, num_samples=1000, *, seed=None, u=None):
-        """Importance-sampled `log p(x)`, of u `log p(x | u)`, `[batch]`, in nats.
+    def log_marginal(
+        self, x: Any, num_samples: int = 1000, *, seed: Any = None, u: Any = None
+    ) -> np.ndarray:
+        """Importance-sampled `log p(x)`, given u `log p(x | u)`, `[batch]`, in nats.
 
         See `metrics.log_marginal`.
         """
         data = tuple(self.check_data(x, u).values())
         return log_marginal(self, data, num_samples, seed=seed)
 
-    def signatures(self):
-        """`serving_default` (reconstruct), `encode`, `decode`, `sample`, `elbo`.
+    def posterior_params(self, inputs: Any) -> tf.Tensor:
+        """Parameters of q, `[batch, params]`, for x or a pair of x and u."""
+        return self.posterior.params(self.posterior_inputs(*self.inputs.unpack(inputs)))
 
-        Where there is a u, they take it too, and `prior(u)` gives `loc` and `scale`.
-        """
-        self._check_built()
-        x = tf.TensorSpec([None, *self.event_shape], tf.float32, name="x")
-        z = tf.TensorSpec([None, self.latent_dim], tf.float32, name="z")
-        seed = tf.TensorSpec([None, 2], tf.int32, name="seed")
-        u = self.condition.specs()
-        prior = {"prior": Signature(self._prior_params, (*u,))} if u else {}
-        return prior | {
-            "serving_default": Signature(self._reconstruct, (x, *u)),
-            "encode": Signature(lambda x, u=None: {"z": self.center(x, u)}, (x, *u)),
-            "decode": Signature(lambda z: {"x": self.likelihood(z).mean()}, (z,)),
-            "sample": Signature(self._sample_rows, (*u, seed)),
-            "elbo": Signature(self._elbo_rows, (x, *u, seed)),
-        }
+    def posterior_inputs(self, x: Any, context: Any) -> Any:
+        """Input of the posterior: `x`, or `(x, context)`. Works on shapes too."""
+        return (x, context) if self.posterior.takes_context else x
 
-    def lite_signatures(self, batch_size=1):
-        """Entry points for TFLite, whose runtime has no seeded random numbers.
+    def log_densities(
+        self, inputs: Any, seed: tf.Tensor, num_samples: int = 1, training: bool = False
+    ) -> LogDensities:
+        """Log-densities of draws of z in nats, from which every bound is reduced.
 
         Args:
-            batch_size: Images in one answer of `sample_random`, where there is no u.
-
-        Returns:
-            A dict of `Signature`: `encode`, `decode`, `sample(noise)` and
-            `sample_random()`, with u where there is one, and then `prior(u)` too.
+            inputs: Data `[batch, *event_shape]`, or a pair of it and u.
+            seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
+            num_samples: Draws of z for each example; 1 with rows of seeds.
+            training: Passed on to the networks.
         """
-        whole, u = self.signatures(), self.condition.specs()
-        noise_dim = self.prior.noise_dim
-        noise = tf.TensorSpec([None, noise_dim], tf.float32, name="noise")
+        x, context = self.inputs.unpack(inputs)
+        return self._log_densities(x, context, seed, num_samples, training)
 
-        def sample_random(u=None):
-            num_rows = batch_size if u is None else tf.shape(u)[0]
-            return self._sample_from_noise(tf.random.normal([num_rows, noise_dim]), u)
+    def from_noise(
+        self, noise: tf.Tensor, context: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        """See `GenerativeModel`: the mean of `p(x | z)` for z of the prior."""
+        z, _ = self.prior.from_noise(self.prior.params(context), noise)
+        return self._decode(z)
 
-        names = ["encode", "decode", *(["prior"] if u else [])]
-        return {name: whole[name] for name in names} | {
-            "sample": Signature(self._sample_from_noise, (noise, *u)),
-            "sample_random": Signature(sample_random, (*u,), random=True),
+    def _build_latents(self, event_shape: tuple[int, ...]) -> None:
+        u = self.prior.condition
+        context = None if u is None else (None, *u.context_shape)
+        self.prior.build(context)
+        self.posterior.build(self.posterior_inputs((None, *event_shape), context))
+        self.likelihood.build((None, self.latent_dim))
+        if self.event_shape != event_shape:
+            raise ValueError(
+                f"`likelihood` must be of x of shape {list(event_shape)}. "
+                f"Received: a decoder for shape {list(self.event_shape)}."
+            )
+
+    def _latent_signatures(self) -> dict[str, Signature]:
+        """`serving_default` (reconstruct), `encode`, `decode`, `sample`, `elbo`.
+
+        If there is a u they take u too, and `prior(u)` gives `loc` and `scale`.
+        """
+        self._check_built()
+        signatures = {
+            "serving_default": self._entry(self._reconstruct, "x"),
+            "encode": self._entry(self._encode, "x"),
+            "decode": Signature(self._decode, (self.inputs["z"],)),
+            "sample": self._sample_signature(),
+            "elbo": self._entry(self._elbo_rows, "x", "seed"),
         }
+        if self.prior.condition is not None:
+            signatures["prior"] = self._entry(self._prior_params)
+        return signatures
 
-    def _reconstruct(self, x, u=None):
-        return {"x": self.likelihood(self.center(x, u)).mean()}
+    def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
+        """See `GenerativeModel`: `encode`, `decode`, `sample`, and `prior` given u."""
+        whole = self._latent_signatures()
+        names = [name for name in ("encode", "decode", "prior") if name in whole]
+        lite = {name: whole[name] for name in names}
+        return lite | self._lite_sample_signatures(batch_size)
 
-    def _prior_params(self, u):
-        loc, scale = self.prior.params(self.condition.context(u))
-        return {"loc": loc, "scale": scale}
+    def _log_densities(
+        self,
+        x: tf.Tensor,
+        context: tf.Tensor | None,
+        seed: tf.Tensor,
+        num_samples: int = 1,
+        training: bool = False,
+    ) -> LogDensities:
+        densities = self._draw_latents(x, context, seed, num_samples, training)
+        log_likelihood = self.likelihood.log_prob(x, densities.z, training=training)
+        return densities._replace(log_likelihood=log_likelihood)
 
-    def _sample_from_noise(self, noise, u=None):
-        z = self.prior.from_noise(noise, self.condition.context(u))
+    def _draw_latents(
+        self,
+        x: tf.Tensor,
+        context: tf.Tensor | None,
+        seed: tf.Tensor,
+        num_samples: int,
+        training: bool,
+    ) -> LogDensities:
+        """Draws of z with their densities, before the decoder has seen them."""
+        inputs = self.posterior_inputs(x, context)
+        params = self.posterior.params(inputs, training=training)
+        noise_shape = [num_samples, keras.ops.shape(x)[0], self.posterior.noise_dim]
+        z, log_q = self.posterior.from_noise(params, seeds.normal(seed, noise_shape))
+        q, p_z = self.posterior.distribution(params), self.prior(context)
+        u = self.prior.condition
+        labelled = u is not None and u.num_classes
+        return LogDensities(
+            log_likelihood=None,
+            log_prior=p_z.log_prob(z),
+            log_posterior=log_q,
+            exact_kl=exact_kl(q, p_z),
+            latent_dim=self.latent_dim,
+            z=z,
+            posterior=q,
+            log_label=self.prior.log_label(z, context) if labelled else None,
+        )
+
+    def _center(
+        self, x: tf.Tensor, context: tf.Tensor | None, training: bool = False
+    ) -> tf.Tensor:
+        inputs = self.posterior_inputs(x, context)
+        return self.posterior.center(inputs, training=training)
+
+    def _encode(self, x: tf.Tensor, context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        return {"z": self._center(x, context)}
+
+    def _reconstruct(
+        self, x: tf.Tensor, context: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        return self._decode(self._center(x, context))
+
+    def _decode(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"x": self.likelihood(z).mean()}
 
-    def _sample_rows(self, seed, u=None):
-        noise = seeds.normal(seed, [tf.shape(seed)[0], self.prior.noise_dim])
-        return self._sample_from_noise(noise, u)
+    def _prior_params(self, context: tf.Tensor) -> dict[str, tf.Tensor]:
+        loc, scale = self.prior.loc_and_scale(self.prior.params(context))
+        return {"loc": loc, "scale": scale}
 
-    def _elbo_rows(self, x, seed, u=None):
-        inputs = x if u is None else (x, u)
-        return {"elbo": ELBO()(self.log_densities(inputs, seed))["elbo"]}
+    def _elbo_rows(
+        self, x: tf.Tensor, seed: tf.Tensor, context: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        return {"elbo": ELBO()(self._log_densities(x, context, seed))["elbo"]}

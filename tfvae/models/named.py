@@ -1,42 +1,50 @@
-"""Named choices of the parts of a VAE."""
+"""Named choices of the parts of a VAE: constructors, each of which returns a `VAE`."""
 
-from tfvae.config import register
+from typing import Any
+
+import keras
+
+from tfvae.conditional import LatentDistribution
+from tfvae.likelihoods import Likelihood
 from tfvae.models.vae import VAE
 from tfvae.objectives import ELBO, IWAEBound
 from tfvae.posteriors import IAF, Auxiliary, FullCovariance, PlanarFlow
 
+Decoder = Likelihood | keras.layers.Layer
 
-@register
-class BetaVAE(VAE):
-    """VAE whose KL is weighed: maximises `log p(x | z) - beta * KL(q(z | x) || p(z))`.
 
-    With a capacity it is `log p(x | z) - beta * |KL - capacity|`, the KL being the mean
-    over the batch: a capacity that grows from 0 lets information in latent by latent.
+def BetaVAE(
+    posterior: LatentDistribution | keras.layers.Layer,
+    likelihood: Decoder,
+    *,
+    beta: Any = 4.0,
+    capacity: Any = None,
+    **kwargs: Any,
+) -> VAE:
+    """VAE with a weight on the KL: `log p(x | z) - beta * KL(q(z | x) || p(z))`.
 
-    Reports `elbo` at beta = 1. See `VAE` for the other arguments.
+    With a capacity the objective is `log p(x | z) - beta * |KL - capacity|`, the KL
+    being the mean over the batch: a capacity that grows from 0 lets information in
+    latent by latent. Training reports `elbo` at beta = 1.
 
     Args:
         posterior: As in `VAE`.
         likelihood: As in `VAE`.
-        prior: As in `VAE`.
         beta: As in `objectives.ELBO`; Burgess et al. call it gamma.
         capacity: As in `objectives.ELBO`, C in Burgess et al.
-        latent_dim: As in `VAE`.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        **kwargs: `prior`, `latent_dim` and others, as in `VAE`.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
-        >>> tfvae.BetaVAE(encoder, decoder, latent_dim=10, beta=4.0).objective.beta
+        >>> tfvae.BetaVAE(encoder, decoder, latent_dim=2, beta=4.0).objective.beta
         4.0
 
         From 0 to 25 nats in 100,000 steps:
 
         >>> capacity = tfvae.objectives.warm_up(100_000, 25.0)
         >>> model = tfvae.BetaVAE(
-        ...     encoder, decoder, latent_dim=10, beta=1000.0, capacity=capacity
+        ...     encoder, decoder, latent_dim=2, beta=1000.0, capacity=capacity
         ... )
-        >>> float(model.capacity(20_000))
+        >>> float(model.objective.capacity(20_000))
         5.0
 
     References:
@@ -45,285 +53,169 @@ class BetaVAE(VAE):
         et al., Understanding disentangling in beta-VAE, 2018,
         https://arxiv.org/abs/1804.03599
     """
-
-    def __init__(
-        self,
-        posterior,
-        likelihood,
-        *,
-        prior=None,
-        beta=4.0,
-        capacity=None,
-        latent_dim=None,
-        **kwargs,
-    ):
-        super().__init__(
-            posterior,
-            likelihood,
-            prior=prior,
-            objective=ELBO(beta, capacity=capacity),
-            latent_dim=latent_dim,
-            **kwargs,
-        )
-        self.beta, self.capacity = beta, capacity
+    objective = ELBO(beta, capacity=capacity)
+    return VAE(posterior, likelihood, objective=objective, **kwargs)
 
 
-@register
-class IWAE(VAE):
+def IWAE(
+    posterior: LatentDistribution | keras.layers.Layer,
+    likelihood: Decoder,
+    *,
+    num_samples: int = 5,
+    beta: Any = 1.0,
+    **kwargs: Any,
+) -> VAE:
     """Importance-weighted autoencoder: a VAE trained on the bound of k draws.
-
-    See `VAE` for the other arguments and `objectives.IWAEBound` for the bound.
 
     Args:
         posterior: As in `VAE`.
         likelihood: As in `VAE`.
-        prior: As in `VAE`.
         num_samples: Draws of z for each example, k in the paper.
         beta: As in `objectives.IWAEBound`.
-        latent_dim: As in `VAE`.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        **kwargs: `prior`, `latent_dim` and others, as in `VAE`.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
-        >>> tfvae.IWAE(encoder, decoder, latent_dim=10, num_samples=5).num_samples
+        >>> model = tfvae.IWAE(encoder, decoder, latent_dim=2, num_samples=5)
+        >>> model.objective.num_samples
         5
 
     References:
         Burda et al., Importance Weighted Autoencoders, 2015,
         https://arxiv.org/abs/1509.00519
     """
-
-    def __init__(
-        self,
-        posterior,
-        likelihood,
-        *,
-        prior=None,
-        num_samples=5,
-        beta=1.0,
-        latent_dim=None,
-        **kwargs,
-    ):
-        super().__init__(
-            posterior,
-            likelihood,
-            prior=prior,
-            objective=IWAEBound(num_samples, beta=beta),
-            latent_dim=latent_dim,
-            **kwargs,
-        )
-        self.num_samples, self.beta = num_samples, beta
+    objective = IWAEBound(num_samples, beta=beta)
+    return VAE(posterior, likelihood, objective=objective, **kwargs)
 
 
-class _OfEncoder(VAE):
-    """Abstract: a VAE that makes its posterior of an encoder.
-
-    Args:
-        posterior: The posterior.
-        likelihood: As in `VAE`.
-        prior: As in `VAE`.
-        objective: As in `VAE`.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-    """
-
-    @property
-    def encoder(self):
-        """The network from x to features."""
-        return self.posterior.encoder
-
-
-@register
-class FullCovarianceVAE(_OfEncoder):
+def FullCovarianceVAE(
+    encoder: keras.layers.Layer, likelihood: Decoder, *, latent_dim: int, **kwargs: Any
+) -> VAE:
     """VAE with `q(z | x) = N(z; loc(x), L(x) L(x)^T)`: see `posteriors.FullCovariance`.
 
     Args:
         encoder: Network from x to features.
         likelihood: As in `VAE`.
-        prior: As in `VAE`.
-        objective: As in `VAE`.
         latent_dim: Size of z.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        **kwargs: `prior`, `objective` and others, as in `VAE`.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
-        >>> tfvae.FullCovarianceVAE(encoder, decoder, latent_dim=10).latent_dim
-        10
+        >>> tfvae.FullCovarianceVAE(encoder, decoder, latent_dim=2).latent_dim
+        2
 
     References:
         Kingma et al., Improving Variational Inference with Inverse Autoregressive
         Flow, 2016, appendix A, https://arxiv.org/abs/1606.04934
     """
-
-    def __init__(
-        self, encoder, likelihood, *, prior=None, objective=None, latent_dim, **kwargs
-    ):
-        super().__init__(
-            FullCovariance(encoder, latent_dim),
-            likelihood,
-            prior=prior,
-            objective=objective,
-            **kwargs,
-        )
+    return VAE(FullCovariance(encoder, latent_dim), likelihood, **kwargs)
 
 
-@register
-class IAFVAE(_OfEncoder):
+def IAFVAE(
+    encoder: keras.layers.Layer,
+    likelihood: Decoder,
+    *,
+    latent_dim: int,
+    num_flows: int = 2,
+    hidden_units: Any = (320, 320),
+    transform: str = "gated",
+    context_dim: int = 64,
+    **kwargs: Any,
+) -> VAE:
     """VAE with an inverse autoregressive flow as posterior: see `posteriors.IAF`.
 
     Args:
         encoder: Network from x to features.
         likelihood: As in `VAE`.
         latent_dim: Size of z.
-        prior: As in `VAE`.
-        objective: As in `VAE`.
         num_flows: Number of steps of the flow.
         hidden_units: As in `posteriors.IAF`.
         transform: As in `posteriors.IAF`.
         context_dim: As in `posteriors.IAF`.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        **kwargs: `prior`, `objective` and others, as in `VAE`.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
-        >>> tfvae.IAFVAE(encoder, decoder, latent_dim=10, num_flows=4).num_flows
+        >>> model = tfvae.IAFVAE(encoder, decoder, latent_dim=2, num_flows=4)
+        >>> model.posterior.flow.num_flows
         4
 
     References:
         Kingma et al., Improving Variational Inference with Inverse Autoregressive
         Flow, 2016, https://arxiv.org/abs/1606.04934
     """
-
-    def __init__(
-        self,
+    posterior = IAF(
         encoder,
-        likelihood,
-        *,
         latent_dim,
-        prior=None,
-        objective=None,
-        num_flows=2,
-        hidden_units=(320, 320),
-        transform="gated",
-        context_dim=64,
-        **kwargs,
-    ):
-        super().__init__(
-            IAF(
-                encoder,
-                latent_dim,
-                num_flows,
-                hidden_units=hidden_units,
-                transform=transform,
-                context_dim=context_dim,
-            ),
-            likelihood,
-            prior=prior,
-            objective=objective,
-            **kwargs,
-        )
-        self.num_flows, self.hidden_units = num_flows, self.posterior.hidden_units
-        self.transform, self.context_dim = transform, context_dim
+        num_flows,
+        hidden_units=hidden_units,
+        transform=transform,
+        context_dim=context_dim,
+    )
+    return VAE(posterior, likelihood, **kwargs)
 
 
-@register
-class PlanarFlowVAE(_OfEncoder):
+def PlanarFlowVAE(
+    encoder: keras.layers.Layer,
+    likelihood: Decoder,
+    *,
+    latent_dim: int,
+    num_flows: int = 10,
+    **kwargs: Any,
+) -> VAE:
     """VAE with planar flows as posterior: see `posteriors.PlanarFlow`.
 
     Args:
         encoder: Network from x to features.
         likelihood: As in `VAE`.
         latent_dim: Size of z.
-        prior: As in `VAE`.
-        objective: As in `VAE`.
         num_flows: Number of steps of the flow.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        **kwargs: `prior`, `objective` and others, as in `VAE`.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
-        >>> tfvae.PlanarFlowVAE(encoder, decoder, latent_dim=10).num_flows
+        >>> model = tfvae.PlanarFlowVAE(encoder, decoder, latent_dim=2)
+        >>> model.posterior.flow.num_flows
         10
 
     References:
         Rezende and Mohamed, Variational Inference with Normalizing Flows, 2015,
         https://arxiv.org/abs/1505.05770
     """
-
-    def __init__(
-        self,
-        encoder,
-        likelihood,
-        *,
-        latent_dim,
-        prior=None,
-        objective=None,
-        num_flows=10,
-        **kwargs,
-    ):
-        super().__init__(
-            PlanarFlow(encoder, latent_dim, num_flows),
-            likelihood,
-            prior=prior,
-            objective=objective,
-            **kwargs,
-        )
-        self.num_flows = num_flows
+    return VAE(PlanarFlow(encoder, latent_dim, num_flows), likelihood, **kwargs)
 
 
-@register
-class AuxiliaryVAE(_OfEncoder):
+def AuxiliaryVAE(
+    encoder: keras.layers.Layer,
+    likelihood: Decoder,
+    *,
+    latent_dim: int,
+    auxiliary_dim: int | None = None,
+    hidden_units: Any = (128,),
+    context_dim: int = 128,
+    **kwargs: Any,
+) -> VAE:
     """VAE with auxiliary latent variables: see `posteriors.Auxiliary`.
 
     Args:
         encoder: Network from x to features.
         likelihood: As in `VAE`.
         latent_dim: Size of z.
-        prior: As in `VAE`.
-        objective: As in `VAE`.
         auxiliary_dim: As in `posteriors.Auxiliary`.
         hidden_units: As in `posteriors.Auxiliary`.
         context_dim: As in `posteriors.Auxiliary`.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        **kwargs: `prior`, `objective` and others, as in `VAE`.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
-        >>> tfvae.AuxiliaryVAE(encoder, decoder, latent_dim=10).auxiliary_dim
-        10
+        >>> model = tfvae.AuxiliaryVAE(encoder, decoder, latent_dim=2)
+        >>> model.posterior.auxiliary_dim
+        2
 
     References:
         Maaloe et al., Auxiliary Deep Generative Models, 2016,
         https://arxiv.org/abs/1602.05473
     """
-
-    def __init__(
-        self,
+    posterior = Auxiliary(
         encoder,
-        likelihood,
-        *,
         latent_dim,
-        prior=None,
-        objective=None,
-        auxiliary_dim=None,
-        hidden_units=(128,),
-        context_dim=128,
-        **kwargs,
-    ):
-        super().__init__(
-            Auxiliary(
-                encoder,
-                latent_dim,
-                auxiliary_dim,
-                hidden_units=hidden_units,
-                context_dim=context_dim,
-            ),
-            likelihood,
-            prior=prior,
-            objective=objective,
-            **kwargs,
-        )
-        self.auxiliary_dim = self.posterior.auxiliary_dim
-        self.hidden_units = self.posterior.hidden_units
-        self.context_dim = context_dim
+        auxiliary_dim,
+        hidden_units=hidden_units,
+        context_dim=context_dim,
+    )
+    return VAE(posterior, likelihood, **kwargs)

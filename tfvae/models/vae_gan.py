@@ -2,19 +2,26 @@
 
 import functools
 import math
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfvae import checks, seeds
+from tfvae.checks import NonNegativeFloat, PositiveFloat, PositiveInt
+from tfvae.conditional import LatentDistribution
 from tfvae.config import register
 from tfvae.layers import Discriminator
-from tfvae.models.adversarial import Adversarial
-from tfvae.models.vae import VAE
-from tfvae.objectives import AdversarialLoss, exact_kl
+from tfvae.likelihoods import Likelihood
+from tfvae.models.latent import LatentVariableModel
+from tfvae.objectives import AdversarialLoss, LogDensities
+from tfvae.signatures import Signature
+from tfvae.training.compile import configure
+from tfvae.training.step import Player
 
 
 @register
-class VAEGAN(Adversarial, VAE):
+class VAEGAN(LatentVariableModel):
     """VAE-GAN: a VAE that measures likeness by the features f of a discriminator.
 
     `reconstruction = -|f(x) - f(x~)|**2 / (2 s**2)` with `x~` decoded from z of
@@ -50,18 +57,12 @@ class VAEGAN(Adversarial, VAE):
     Call arguments:
         x: Data `[batch, *event_shape]`.
 
-    Raises:
-        TypeError: Where a part is of the wrong kind.
-        ValueError: Where parts do not fit each other.
-
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
         >>> network = tfvae.networks.mlp_encoder((8, 8, 1), [64], "leaky_relu")
-        >>> model = tfvae.VAEGAN(encoder, decoder, network, latent_dim=8)
+        >>> model = tfvae.VAEGAN(encoder, decoder, network, latent_dim=2)
         >>> model.compile("adam", "adam", "adam")
-        >>> history = model.fit(np.zeros([32, 8, 8, 1]), verbose=0).history
-        >>> model.reconstruct(np.zeros([5, 8, 8, 1])).shape
+        >>> history = model.fit(x, verbose=0).history
+        >>> model.reconstruct(x[:5]).shape
         TensorShape([5, 8, 8, 1])
 
     References:
@@ -69,21 +70,19 @@ class VAEGAN(Adversarial, VAE):
         2016, https://arxiv.org/abs/1512.09300
     """
 
-    players = ("encoder", "decoder", "discriminator")
-
     def __init__(
         self,
-        posterior,
-        likelihood,
-        discriminator,
+        posterior: LatentDistribution | keras.layers.Layer,
+        likelihood: Likelihood | keras.layers.Layer,
+        discriminator: Discriminator | keras.layers.Layer,
         *,
-        prior=None,
-        latent_dim=None,
-        feature_scale=1.0,
-        gamma=1.0,
-        adversarial_loss="non_saturating",
-        margin=0.35,
-        **kwargs,
+        prior: LatentDistribution | None = None,
+        latent_dim: PositiveInt | None = None,
+        feature_scale: PositiveFloat = 1.0,
+        gamma: NonNegativeFloat = 1.0,
+        adversarial_loss: AdversarialLoss | str = "non_saturating",
+        margin: NonNegativeFloat | None = 0.35,
+        **kwargs: Any,
     ):
         if not isinstance(discriminator, Discriminator):
             discriminator = Discriminator(discriminator)
@@ -92,78 +91,80 @@ class VAEGAN(Adversarial, VAE):
             checks.fail(expected, error=TypeError, objective=kwargs["objective"])
         if discriminator.num_classes:
             checks.fail("one without classes", discriminator=discriminator)
+        losses = ("encoder_loss", "decoder_loss", "discriminator_loss")
         super().__init__(
-            posterior, likelihood, prior=prior, latent_dim=latent_dim, **kwargs
+            posterior,
+            likelihood,
+            (*losses, "kl", "reconstruction"),
+            prior=prior,
+            latent_dim=latent_dim,
+            **kwargs,
         )
-        if self.condition:
+        if self.prior.condition is not None:
             checks.fail("one of z alone, without u", prior=prior)
         parts = {"posterior": self.posterior, "likelihood": self.likelihood}
         checks.apart(**parts, discriminator=discriminator)
-        self.discriminator = discriminator
-        self.feature_scale = checks.number(minimum=1e-6, feature_scale=feature_scale)
-        self.gamma = checks.number(minimum=0, gamma=gamma)
+        self.discriminator, self.margin = discriminator, margin
         self.adversarial_loss = AdversarialLoss.of(adversarial_loss)
-        self.margin = margin
-        if margin is not None:
-            self.margin = checks.number(minimum=0, margin=margin)
-        super()._build_early()
+        self._build_early(self.posterior.encoder)
 
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.discriminator.build((None, *self.event_shape))
+    def build_parts(self, event_shape: tuple[int, ...]) -> None:
+        """See `GenerativeModel`."""
+        self._build_latents(event_shape)
+        self.discriminator.build((None, *event_shape))
 
     def compile(
         self,
-        encoder_optimizer="adam",
-        decoder_optimizer="adam",
-        discriminator_optimizer="adam",
-        **kwargs,
-    ):
-        """Configures training, as `VAE.compile` does, with three optimizers.
+        encoder_optimizer: Any = "adam",
+        decoder_optimizer: Any = "adam",
+        discriminator_optimizer: Any = "adam",
+        **kwargs: Any,
+    ) -> None:
+        """Configures training with three optimizers, otherwise as `VAE.compile`.
 
         Args:
             encoder_optimizer: A Keras optimizer or its name.
-            decoder_optimizer: The same; one given to several is used for each with a
-                state of its own.
+            decoder_optimizer: The same. One given to several players is used for each
+                with a state of its own.
             discriminator_optimizer: The same.
-            **kwargs: `jit_compile`, `steps_per_execution`, `run_eagerly`.
-
-        Raises:
-            TypeError: Where a loss or metrics are given.
-            ValueError: Where a learning rate is negative or not finite.
+            **kwargs: As in `VAE.compile`.
         """
         optimizers = encoder_optimizer, decoder_optimizer, discriminator_optimizer
-        self._compile(dict(zip(self.players, optimizers, strict=True)), **kwargs)
+        configure(self, optimizers, **kwargs)
 
     @property
-    def term_names(self):
-        """Losses of the players, `kl` and `reconstruction`."""
-        return (*(f"{player}_loss" for player in self.players), "kl", "reconstruction")
-
-    @property
-    def parts(self):
-        """See `Adversarial`."""
-        return {
-            "encoder": [self.posterior, self.prior],
-            "decoder": [self.likelihood],
-            "discriminator": [self.discriminator],
-        }
-
-    def terms(self, inputs, seed, training=False):
-        """The losses of the players and what they are made of, `[batch]`."""
-        x, size = inputs, tf.shape(inputs)[0]
-        q, p_z, z, log_q, log_p = self._draw(x, None, seed, 1, training)
-        exact = exact_kl(q, p_z)
-        kl = log_q[0] - log_p[0] if exact is None else tf.reduce_sum(exact, axis=-1)
-        drawn = seeds.normal(seed + 1, [size, self.prior.noise_dim])
-        z = tf.concat([z[0], self.prior.from_noise(drawn)], axis=0)
-        generated = self.likelihood(z, training=training).mean()
-        (real, copied, dreamt), features = self._discriminate_all(
-            x, generated, training
+    def players(self) -> tuple[Player, ...]:
+        """Encoder, decoder and discriminator; the last two may pause."""
+        pauses = self.margin is not None and self.adversarial_loss.kind != "wasserstein"
+        decoder, discriminator = (
+            (self._decoder_moves, self._discriminator_moves) if pauses else (None, None)
         )
+        encoder = (self.posterior, self.prior)
+        return (
+            Player("encoder", encoder, "encoder_loss"),
+            Player("decoder", (self.likelihood,), "decoder_loss", active=decoder),
+            Player(
+                "discriminator",
+                (self.discriminator,),
+                "discriminator_loss",
+                active=discriminator,
+            ),
+        )
+
+    def terms(
+        self, inputs: Any, seed: tf.Tensor, training: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """The losses of the players and their parts, `[batch]`."""
+        x, _ = self.inputs.unpack(inputs)
+        size = tf.shape(x)[0]
+        densities = self._draw_latents(x, None, seed, 1, training)
+        drawn = seeds.normal(seed + 1, [size, self.prior.noise_dim])
+        z = [densities.z[0], self.prior.from_noise(None, drawn)[0]]
+        generated = self.likelihood(tf.concat(z, axis=0), training=training).mean()
+        logits, features = self._discriminate_all(x, generated, training)
+        real, copied, dreamt = logits
         loss, square = self.adversarial_loss, (features[0] - features[1]) ** 2
-        axes = list(range(1, square.shape.rank))
-        square = tf.reduce_sum(square, axis=axes)
+        square = tf.reduce_sum(square, axis=list(range(1, square.shape.rank)))
         reconstruction = -square / (2 * self.feature_scale**2)
         fooled = (loss.generator(copied) + loss.generator(dreamt)) / 2
         against = [loss.discriminator(real, logits) for logits in (copied, dreamt)]
@@ -174,6 +175,7 @@ class VAEGAN(Adversarial, VAE):
             generated[size:],
             share,
         )
+        kl = _kl(densities)
         return {
             "encoder_loss": kl - reconstruction,
             "decoder_loss": fooled - self.gamma * reconstruction,
@@ -184,28 +186,37 @@ class VAEGAN(Adversarial, VAE):
             "loss_of_generated": tf.nn.softplus(tf.concat([copied, dreamt], axis=0)),
         }
 
-    def moves(self, terms):
-        """See `Adversarial`."""
-        everyone = super().moves(terms)
-        if self.margin is None or self.adversarial_loss.kind == "wasserstein":
-            return everyone
+    def discriminate(self, x: Any) -> tf.Tensor:
+        """Logits of the discriminator, `[batch]`: high if x looks real."""
+        return self.call_signature("discriminate", **self.check_data(x))["logits"]
+
+    def signatures(self) -> dict[str, Signature]:
+        """Those of `VAE`, and `discriminate`."""
+        discriminate = self._entry(
+            lambda x, context: {"logits": self.discriminator(x)[0]}, "x"
+        )
+        return self._latent_signatures() | {"discriminate": discriminate}
+
+    def _decoder_moves(self, terms: dict[str, tf.Tensor]) -> tf.Tensor:
+        wins, loses = self._discriminator_state(terms)
+        return ~loses | wins
+
+    def _discriminator_moves(self, terms: dict[str, tf.Tensor]) -> tf.Tensor:
+        wins, loses = self._discriminator_state(terms)
+        return ~wins | loses
+
+    def _discriminator_state(
+        self, terms: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Whether a cross-entropy of the discriminator is too low, and too high."""
         names = ("loss_of_real", "loss_of_generated")
         away = tf.stack([tf.reduce_mean(terms[name]) for name in names]) - math.log(2)
         wins = tf.reduce_any(away < -self.margin)
-        loses = tf.reduce_any(away > self.margin)
-        return everyone | {
-            "decoder": ~loses | wins,
-            "discriminator": ~wins | loses,
-        }
+        return wins, tf.reduce_any(away > self.margin)
 
-    def signatures(self):
-        """Those of `VAE`, and `discriminate`."""
-        return super().signatures() | self._discriminate_signature()
-
-    def _build_early(self):
-        """Later, with the discriminator."""
-
-    def _discriminate_all(self, x, generated, training):
+    def _discriminate_all(
+        self, x: tf.Tensor, generated: tf.Tensor, training: bool
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Logits of x, of copies and of dreams; features of x and of copies."""
         judge = functools.partial(self.discriminator, training=training)
         if not self.discriminator.mixes_rows:
@@ -214,3 +225,9 @@ class VAEGAN(Adversarial, VAE):
         copies, dreams = tf.split(generated, 2)
         logits, features = zip(*map(judge, (x, copies, dreams)), strict=True)
         return logits, features[:2]
+
+
+def _kl(densities: LogDensities) -> tf.Tensor:
+    if densities.exact_kl is None:
+        return densities.log_posterior[0] - densities.log_prior[0]
+    return tf.reduce_sum(densities.exact_kl, axis=-1)

@@ -1,7 +1,7 @@
 """Approximate posteriors `q(z | x)`: layers from data to distributions of z."""
 
+from tfvae.conditional import LatentDistribution
 from tfvae.posteriors.auxiliary import Auxiliary
-from tfvae.posteriors.base import Posterior
 from tfvae.posteriors.flow import IAF, FlowPosterior, PlanarFlow
 from tfvae.posteriors.gaussian import FullCovariance, MeanField
 
@@ -10,7 +10,7 @@ __all__ = [
     "FlowPosterior",
     "FullCovariance",
     "IAF",
+    "LatentDistribution",
     "MeanField",
     "PlanarFlow",
-    "Posterior",
 ]

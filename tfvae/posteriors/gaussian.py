@@ -3,8 +3,8 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.conditional import LatentDistribution
 from tfvae.config import register
-from tfvae.posteriors.base import Posterior
 
 tfd = tfp.distributions
 
@@ -12,25 +12,18 @@ tfd = tfp.distributions
 MIN_SCALE = 1e-4
 
 
-def mean_field(params):
-    """`N(loc, diag(scale**2))` of parameters `[..., 2 * latent]`."""
-    loc, raw_scale = tf.split(params, 2, axis=-1)
-    return tfd.MultivariateNormalDiag(loc, tf.nn.softplus(raw_scale) + MIN_SCALE)
-
-
 @register
-class MeanField(Posterior):
+class MeanField(LatentDistribution):
     """Factorized Gaussian: `q(z | x) = N(z; loc(x), diag(scale(x)**2))`.
 
-    The raw scale passes `softplus` and is kept above 1e-4. See `Posterior` for the
-    arguments.
+    The raw scale passes `softplus` and is kept above 1e-4. See `LatentDistribution`
+    for the arguments.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((28, 28, 1), [64])
         >>> posterior = tfvae.posteriors.MeanField(encoder, latent_dim=2)
-        >>> posterior.build((None, 28, 28, 1))
-        >>> posterior(tf.zeros([5, 28, 28, 1])).sample(3).shape
-        TensorShape([3, 5, 2])
+        >>> posterior.build((None, 8, 8, 1))
+        >>> posterior(x).sample(3).shape
+        TensorShape([3, 32, 2])
 
     References:
         Kingma and Welling, Auto-Encoding Variational Bayes, 2013,
@@ -38,31 +31,35 @@ class MeanField(Posterior):
     """
 
     @property
-    def params_size(self):
+    def params_size(self) -> int:
         """A location and a scale for each latent."""
         return 2 * self.latent_dim
 
-    def distribution(self, params):
+    def distribution(self, params: tf.Tensor) -> tfd.MultivariateNormalDiag:
         """`MultivariateNormalDiag` of `params`, `[..., 2 * latent]`."""
         return mean_field(params)
 
+    def from_noise(
+        self, params: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `LatentDistribution`."""
+        return gaussian_from_noise(mean_field(params), noise)
+
 
 @register
-class FullCovariance(Posterior):
+class FullCovariance(LatentDistribution):
     """Gaussian with any covariance: `q(z | x) = N(z; loc(x), L(x) L(x)^T)`.
 
-    L is lower triangular, its diagonal passes `softplus` and is kept above 1e-4, what
-    lies below is divided by the number of latents, so
-    `z = loc + L eps` and `log q(z | x) = log N(eps; 0, I) - sum(log diag L)`. An
-    encoder with d latents has d (d + 3) / 2 parameters. See `Posterior` for the
-    arguments.
+    L is lower triangular. Its diagonal passes `softplus` and is kept above 1e-4; the
+    entries below are divided by the number of latents. So `z = loc + L eps` and
+    `log q(z | x) = log N(eps; 0, I) - sum(log diag L)`. For d latents there are
+    d (d + 3) / 2 parameters. See `LatentDistribution` for the arguments.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((28, 28, 1), [64])
         >>> posterior = tfvae.posteriors.FullCovariance(encoder, latent_dim=2)
-        >>> posterior.build((None, 28, 28, 1))
-        >>> posterior(tf.zeros([5, 28, 28, 1])).covariance().shape
-        TensorShape([5, 2, 2])
+        >>> posterior.build((None, 8, 8, 1))
+        >>> posterior(x).covariance().shape
+        TensorShape([32, 2, 2])
 
     References:
         Kingma et al., Improving Variational Inference with Inverse Autoregressive
@@ -70,11 +67,11 @@ class FullCovariance(Posterior):
     """
 
     @property
-    def params_size(self):
+    def params_size(self) -> int:
         """A location for each latent and the lower triangle of L."""
         return self.latent_dim * (self.latent_dim + 3) // 2
 
-    def distribution(self, params):
+    def distribution(self, params: tf.Tensor) -> tfd.MultivariateNormalTriL:
         """`MultivariateNormalTriL` of `params`, `[..., latent * (latent + 3) / 2]`."""
         latent_dim = self.latent_dim
         loc, raw, below = tf.split(params, [latent_dim, latent_dim, -1], axis=-1)
@@ -82,9 +79,30 @@ class FullCovariance(Posterior):
         diagonal = tf.eye(latent_dim) * (tf.nn.softplus(raw) + MIN_SCALE)[..., None]
         if latent_dim == 1:
             return tfd.MultivariateNormalTriL(loc, diagonal)
-        # A latent sums up to d entries below the diagonal: divided by d they start near
-        # 0 and move slowly, without which training lags far behind `MeanField`.
+        # A latent sums up to d entries below the diagonal. Divided by d they start near
+        # 0 and move slowly; otherwise training lags far behind `MeanField`.
         below = tfp.math.fill_triangular(below / latent_dim)
         outer = [[0, 0]] * (len(below.shape) - 2)
         below = tf.pad(below, [*outer, [1, 0], [0, 1]])
         return tfd.MultivariateNormalTriL(loc, diagonal + below)
+
+    def from_noise(
+        self, params: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `LatentDistribution`."""
+        return gaussian_from_noise(self.distribution(params), noise)
+
+
+def mean_field(params: tf.Tensor) -> tfd.MultivariateNormalDiag:
+    """`N(loc, diag(scale**2))` of parameters `[..., 2 * latent]`."""
+    loc, raw_scale = tf.split(params, 2, axis=-1)
+    return tfd.MultivariateNormalDiag(loc, tf.nn.softplus(raw_scale) + MIN_SCALE)
+
+
+def gaussian_from_noise(
+    gaussian: tfd.MultivariateNormalLinearOperator, noise: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """`z = loc + scale noise` and its log-density, for any Gaussian of TFP."""
+    log_det = gaussian.bijector.forward_log_det_jacobian(noise, event_ndims=1)
+    log_prob = gaussian.distribution.log_prob(noise) - log_det
+    return gaussian.bijector.forward(noise), log_prob

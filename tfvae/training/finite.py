@@ -1,13 +1,15 @@
 """Means of what a model reports, and the guard against batches that are not finite."""
 
 import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 # Optimizers square gradients: from here on a float32 square is infinite.
 LIMIT = 2.0**64
-# Those that keep sums of the squares, in which a bad gradient shows for good.
+# Optimizers that keep sums of the squares, so that a bad gradient shows for good.
 SQUARING = (
     keras.optimizers.Adam,
     keras.optimizers.AdamW,
@@ -28,18 +30,20 @@ class RunningMeans(keras.metrics.Metric):
         **kwargs: Keras's `name` and `dtype`.
     """
 
-    def __init__(self, names, **kwargs):
+    def __init__(self, names: Sequence[str], **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
         self.names = tuple(names)
         self.total = self.add_weight((len(names),), initializer="zeros", name="total")
         self.count = self.add_weight((), initializer="zeros", name="count")
 
-    def update_state(self, sums, count, finite=True):
+    def update_state(
+        self, sums: tf.Tensor, count: tf.Tensor, finite: tf.Tensor | bool = True
+    ) -> None:
         """Adds the sums over a batch of `count` examples, `[names]`."""
         self.total.assign_add(tf.where(finite, sums, 0.0))
         self.count.assign_add(tf.where(finite, tf.cast(count, tf.float32), 0.0))
 
-    def result(self):
+    def result(self) -> dict[str, tf.Tensor]:
         """Dict of means by name, NaN before the first example."""
         means = self.total.value / self.count.value
         return dict(zip(self.names, tf.unstack(means), strict=True))
@@ -48,21 +52,21 @@ class RunningMeans(keras.metrics.Metric):
 class SkippedBatches(keras.metrics.Metric):
     """Counts of batches that were not finite: in all, now in a row, most in a row."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(dtype="int32", **kwargs)
         self.total = self._counter("total")
         self.in_a_row = self._counter("in_a_row")
         self.longest = self._counter("longest")
 
-    def update_state(self, finite):
+    def update_state(self, finite: tf.Tensor) -> None:
         """Counts one batch."""
         bad = tf.cast(~finite, tf.int32)
         self.total.assign_add(bad)
         self.in_a_row.assign(bad * (self.in_a_row.value + 1))
         self.longest.assign(tf.maximum(self.longest.value, self.in_a_row.value))
 
-    def check(self):
-        """Raises where too many batches in a row were bad.
+    def check(self) -> None:
+        """Stops training after too many bad batches in a row.
 
         Raises:
             FloatingPointError: With what to do about it.
@@ -74,51 +78,51 @@ class SkippedBatches(keras.metrics.Metric):
                 "before them. Look for NaN in the data, or lower the learning rate."
             )
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """Number of batches skipped since the last reset."""
         return self.total.value
 
-    def _counter(self, name):
+    def _counter(self, name: str) -> keras.Variable:
         return self.add_weight((), initializer="zeros", dtype="int32", name=name)
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Reports skipped batches after each epoch; stops after too many in a row."""
+    """Callback that warns of skipped batches and stops after too many in a row."""
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Starts the count."""
         self.model.skipped.reset_state()
-        self._seen = 0
+        self._before = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Stops training after too many bad batches in a row."""
         self.model.skipped.check()
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Warns of what this epoch skipped."""
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Warns of the batches that this epoch skipped."""
         total = int(self.model.skipped.total.value)
-        if total > self._seen:
+        if total > self._before:
             warnings.warn(
-                f"Epoch {epoch + 1}: skipped {total - self._seen} batches with NaN or "
-                "Inf; weights and optimizer are as if they had not come.",
+                f"Epoch {epoch + 1}: skipped {total - self._before} batches with NaN "
+                "or Inf; weights and optimizer are as if they had not come.",
                 stacklevel=2,
             )
-        self._seen = total
+        self._before = total
 
 
-def all_squarable(tensors):
-    """Scalar bool: whether no value is NaN, infinite, or too large to be squared."""
+def all_squarable(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
+    """Scalar bool: no value is NaN, infinite, or too large to be squared."""
     return tf.reduce_all([tf.reduce_all(tf.abs(t) < LIMIT) for t in tensors])
 
 
-def all_finite(tensors):
-    """Scalar bool: whether no value is NaN or infinite."""
+def all_finite(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
+    """Scalar bool: no value is NaN or infinite."""
     floats = [t for t in tensors if tf.as_dtype(t.dtype).is_floating]
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in floats])
 
 
-def keeps_nan(optimizer):
-    """Whether what is wrong with a gradient stays in an optimizer's variables."""
+def keeps_nan(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether a non-finite gradient leaves non-finite slot variables."""
     if type(optimizer) not in SQUARING:  # a subclass may do as it likes
         return False
     return all(getattr(optimizer, name) is None for name in CHANGING)

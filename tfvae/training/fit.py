@@ -1,101 +1,104 @@
 """Keras's `compile`, `fit`, `evaluate` and `predict`, with checks and at full speed."""
 
+import abc
+import contextlib
 import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
 from tfvae.data.prefetch import STEPS, arrays_to_dataset
-from tfvae.inputs import (
-    beside,
-    check_batch_size,
-    first_batch,
-    is_stream,
-    split,
-    unzip,
-)
+from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
-from tfvae.training import xla_loop
-from tfvae.training.finite import StopOnNonFinite
+from tfvae.training.compile import build_optimizers
+from tfvae.training.finite import RunningMeans, SkippedBatches, StopOnNonFinite
+from tfvae.training.step import Player, evaluate_step, guarded_step
+from tfvae.training.xla_loop import XLALoop, has_own_step, watches_batches
 
 
-class Fitting:
-    """Mixed into a `keras.Model` with `check_inputs` and `seed_generator`."""
+class Trainable(keras.Model, abc.ABC):
+    """Abstract: a Keras model that trains by the `players` of its `terms`.
 
-    # Steps in a block and in an epoch, of a running `fit`.
+    A batch whose loss or gradient is not finite leaves weights, optimizers and seeds as
+    they were.
+
+    Args:
+        report_names: Names of the terms that `fit` and `evaluate` report, losses first.
+        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    """
+
+    # The `Input` that a call takes first, by name.
+    called_with = "x"
+    # Steps in a block and in an epoch, during `fit`.
     loop_options = 1, None
+    # Weights that follow the optimizer's step, by name.
+    schedules: Mapping[str, Callable] = {}
 
-    def compile(
-        self,
-        optimizer="adam",
-        *,
-        jit_compile="auto",
-        steps_per_execution="auto",
-        **kwargs,
-    ):
-        """Configures training, as `keras.Model.compile` does, without a loss.
+    def __init__(self, report_names: Sequence[str], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.report_names = tuple(report_names)
+        self.seed_generator = keras.random.SeedGenerator()
+        self.report = RunningMeans(report_names, name="report")
+        self.skipped = SkippedBatches(name="skipped")
+
+    @property
+    @abc.abstractmethod
+    def players(self) -> tuple[Player, ...]:
+        """The sides of training: one, or several that play against each other."""
+
+    @abc.abstractmethod
+    def terms(
+        self, inputs: Any, seed: tf.Tensor, training: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """Losses and everything else that is reported, in nats for each example.
 
         Args:
-            optimizer: A Keras optimizer or its name.
-            jit_compile: Whether XLA compiles training. `"auto"` does so where that is
-                safe and faster: on a CPU for layers of Keras and of this package, but
-                not with convolutions, recurrent layers or dropout.
-            steps_per_execution: Batches between two returns to Python. `"auto"` takes
-                20 under XLA, or 1 where a callback of your own has a hook for batches.
-            **kwargs: Keras's `run_eagerly` and `auto_scale_loss`.
+            inputs: An element of a data set: x, or a pair of x and u or y.
+            seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
+            training: Passed on to the networks.
 
-        Raises:
-            TypeError: Where a loss or metrics are given, or steps are no integer.
-            ValueError: Where the learning rate is negative or not finite, or another
-                argument none of its values.
+        Returns:
+            A dict of tensors `[batch]`.
         """
-        checked_options(kwargs)
-        optimizer = checked_optimizer(optimizer)
-        checks.one_of([True, False, "auto"], jit_compile=jit_compile)
-        if steps_per_execution != "auto":
-            checks.integer(steps_per_execution=steps_per_execution)
-        self.compile_options = {
-            "jit_compile": jit_compile,
-            "steps_per_execution": steps_per_execution,
-        }
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            expected = "called outside of a strategy with more than one replica"
-            checks.fail(expected, compile=type(tf.distribute.get_strategy()).__name__)
-        steps = 1 if steps_per_execution == "auto" else steps_per_execution
-        with warnings.catch_warnings():
-            if jit_compile == "auto" and not kwargs.get("run_eagerly"):
-                jit_compile = xla_loop.is_faster(self) or "auto"
-                warnings.simplefilter("ignore")  # of a wish that was not the user's
-            super().compile(
-                optimizer, jit_compile=jit_compile, steps_per_execution=steps, **kwargs
-            )
-        self._build_optimizer()
 
-    def get_compile_config(self):
-        """What `compile` was asked for, so that "auto" is decided anew on loading."""
-        config = super().get_compile_config()
-        return config and config | self.compile_options
+    @abc.abstractmethod
+    def check_data(
+        self, x: Any, given: Any = None, name: str = "x"
+    ) -> dict[str, np.ndarray]:
+        """Validates data and returns arrays by name; builds the model on first use."""
 
-    def compile_from_config(self, config):
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Arguments of `compile` as given: loading decides "auto" anew."""
+        if not self.compiled:
+            return None
+        serialize = keras.saving.serialize_keras_object
+        names = [player.optimizer_name for player in self.players]
+        optimizers = {name: serialize(getattr(self, name)) for name in names}
+        return self.compile_options | optimizers
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles as before saving."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
         *,
-        validation_data=None,
-        validation_split=0.0,
-        shuffle=True,
-        validation_batch_size=None,
-        **kwargs,
-    ):
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        shuffle: bool = True,
+        validation_batch_size: int | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does, after checking the data.
 
         Arrays are shuffled anew in every epoch, in an order that depends only on the
@@ -104,7 +107,7 @@ class Fitting:
         Args:
             x: Data: an array, a pair `(x, y)`, or a `tf.data.Dataset`, `PyDataset` or
                 generator whose elements are `x`, `(x,)` or `(x, y)`.
-            y: What the model is conditional on; else nothing, or x again.
+            y: The u or y that the model is conditional on; else nothing, or x again.
             batch_size: Rows in a batch of an array, 32 when left out.
             epochs: Number of the epoch to stop after.
             verbose: As in Keras.
@@ -120,46 +123,43 @@ class Fitting:
             A `keras.callbacks.History`.
 
         Raises:
-            TypeError: Where the data are no real numbers, or weights are given.
-            ValueError: Where the data do not fit the model.
             FloatingPointError: After ten batches in a row with NaN or Inf.
         """
         self._assert_compile_called("fit")
         checks.integer(minimum=0, epochs=epochs)
         _check_no_weights(kwargs)
-        if isinstance(x, tuple):
-            x, y = beside(x, y)
+        x, y = beside(x, y)
         if validation_split and validation_data is None:
             (x, y), validation_data = split(x, y, validation_split)
-        repeat = kwargs.get("steps_per_epoch") is not None
-        x = self._feed(x, y, batch_size, self._turn_seed if shuffle else None, repeat)
+        steps_per_epoch = kwargs.get("steps_per_epoch")
+        order = self._order_seed if shuffle else None
+        x = self._feed(x, y, batch_size, order, repeat=steps_per_epoch is not None)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data = self._feed(*unzip(validation_data), size)
-        self._build_optimizer()
+        build_optimizers(self)
         callbacks = _with_guard(callbacks, self)
-        self.loop_options = (
-            self._steps_in_block(callbacks),
-            kwargs.get("steps_per_epoch"),
-        )
-        history = super().fit(
-            x,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            shuffle=shuffle and isinstance(x, keras.utils.PyDataset),
-            **kwargs,
-        )
-        self.loop_options = 1, None
-        self.finish_fit()
+        self.loop_options = self._steps_in_block(callbacks), steps_per_epoch
+        try:
+            with _averages_of_players(self):
+                history = super().fit(
+                    x,
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                    validation_data=validation_data,
+                    shuffle=shuffle and isinstance(x, keras.utils.PyDataset),
+                    **kwargs,
+                )
+        finally:
+            self.loop_options = 1, None
+        self._warn_of_open_schedules()
         return history
 
-    def finish_fit(self):
-        """Called at the end of `fit`: a place for warnings. Nothing by default."""
-
-    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
-        """Means of loss and terms, as `keras.Model.evaluate`, after checking the data.
+    def evaluate(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any
+    ) -> list[float] | dict[str, float]:
+        """Means of losses and terms, as `keras.Model.evaluate`, of checked data.
 
         Args:
             x: Data, as in `fit`.
@@ -168,7 +168,7 @@ class Fitting:
             **kwargs: Keras's other arguments.
 
         Returns:
-            A list in the order of `report_names`, or a dict where `return_dict=True`.
+            A list in the order of `report_names`, or a dict if `return_dict=True`.
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             _check_no_weights(kwargs)
@@ -176,108 +176,151 @@ class Fitting:
         kwargs.pop("sample_weight", None)
         as_dict = kwargs.pop("return_dict", False)
         logs = super().evaluate(x, y, return_dict=True, **kwargs)
-        logs = {name: logs[name] for name in self.report.names}
+        logs = {name: logs[name] for name in self.report_names}
         return logs if as_dict else list(logs.values())
 
-    def predict(self, x, batch_size=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int | None = None, **kwargs: Any
+    ) -> np.ndarray:
         """The outputs of `call` as an array, as `keras.Model.predict`.
 
         Args:
-            x: Data, as in `fit`.
+            x: Inputs of `call`: an array, a pair, or a data set of either.
             batch_size: Rows in a batch of an array, 512 when left out.
             **kwargs: Keras's other arguments.
 
         Returns:
             An array `[batch, ...]`.
         """
-        x = self._feed(x, None, CHUNK if batch_size is None else batch_size)
-        return super().predict(x, **kwargs)
+        size = CHUNK if batch_size is None else batch_size
+        return super().predict(self._feed(x, None, size, of=self.called_with), **kwargs)
 
-    def make_train_function(self, force=False):
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        return [self.report]
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step of every player; a batch that is not finite changes nothing."""
+        return guarded_step(self, data)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """The same terms as in training, without an update."""
+        return evaluate_step(self, data)
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """The outputs of `call` for a batch."""
+        return self(data, training=False)
+
+    def make_train_function(self, force: bool = False) -> None:
         """Under XLA: many steps in one call, see `XLALoop`."""
-        own_step = type(self).train_step is not type(self)._guarded_step
-        if not self.jit_compile or self.run_eagerly or own_step:
+        if not self.jit_compile or self.run_eagerly or has_own_step(self):
             super().make_train_function(force)
             return
-        if force or not isinstance(self.train_function, xla_loop.XLALoop):
+        if force or not isinstance(self.train_function, XLALoop):
             strict = self.compile_options["jit_compile"] is True
-            self.train_function = xla_loop.XLALoop(self, strict)
+            self.train_function = XLALoop(self, strict)
         num_steps, steps_per_epoch = self.loop_options
         self.train_function.start(num_steps, self.steps_per_execution, steps_per_epoch)
 
-    def make_test_function(self, force=False):
+    def make_test_function(self, force: bool = False) -> None:
         """Outside of XLA, which makes nothing faster without gradients and updates."""
-        self.jit_compile, before = False, self.jit_compile
-        super().make_test_function(force)
-        self.jit_compile = before
+        with self._without_xla():
+            super().make_test_function(force)
 
-    def make_predict_function(self, force=False):
+    def make_predict_function(self, force: bool = False) -> Callable:
         """Outside of XLA, as `make_test_function`."""
-        self.jit_compile, before = False, self.jit_compile
-        super().make_predict_function(force)
-        self.jit_compile = before
+        with self._without_xla():
+            super().make_predict_function(force)
         return self.predict_function
 
-    def _flatten_metrics_in_order(self, logs):
+    @contextlib.contextmanager
+    def _without_xla(self) -> Iterator[None]:
+        self.jit_compile, before = False, self.jit_compile
+        try:
+            yield
+        finally:
+            self.jit_compile = before
+
+    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> list:
         # For what Keras gives as a list: `train_on_batch`, `test_on_batch`.
         return [logs[name] for name in self.report_names if name in logs]
 
-    def _feed(self, x, y=None, batch_size=None, shuffle=None, repeat=False):
-        batch_size = check_batch_size(batch_size)
-        if isinstance(x, tuple):
-            x, y = beside(x, y)
+    def _feed(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        order: Callable[[], tf.Tensor] | None = None,
+        *,
+        repeat: bool = False,
+        of: str = "x",
+    ) -> Any:
+        """The data, checked, as a stream of batches."""
+        batch_size = checks.integer(batch_size=32 if batch_size is None else batch_size)
+        x, y = beside(x, y)
         if is_stream(x):
             first, x = first_batch(x)
-            self.check_pair(*unzip(first))
+            self.check_data(unzip(first), name=of)
             return x
-        arrays = self.check_pair(x, y)
+        arrays = tuple(self.check_data((x, y), name=of).values())
         if not len(arrays[0]):
             checks.fail("an array with at least one example", x=x)
-        return arrays_to_dataset(arrays, batch_size, shuffle, repeat)
+        return arrays_to_dataset(arrays, batch_size, order, repeat)
 
-    def _steps_in_block(self, callbacks):
+    def _steps_in_block(self, callbacks: Any) -> int:
         asked = self.compile_options["steps_per_execution"]
         if asked != "auto":
             return asked
         callbacks = getattr(callbacks, "callbacks", callbacks)
-        return 1 if any(map(xla_loop.watches_batches, callbacks)) else STEPS
+        return 1 if any(map(watches_batches, callbacks)) else STEPS
 
-    def _build_optimizer(self):
-        if self.built and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-
-    def _turn_seed(self):
+    def _order_seed(self) -> tf.Tensor:
         base = tf.cast(self.seed_generator.state.value, tf.int32)[:1]
         base = tf.concat([base, tf.constant([1], tf.int32)], 0)  # not a noise seed
         step = tf.convert_to_tensor(self.optimizer.iterations)
         return tf.random.experimental.stateless_fold_in(base, step)
 
-
-def checked_options(options):
-    """Refuses those of Keras's `compile` that make a loss."""
-    for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-        if options.get(name):
-            expected = "left out: the model has its own objective"
-            checks.fail(expected, error=TypeError, **{name: options[name]})
-
-
-def checked_optimizer(optimizer, name="optimizer"):
-    """The Keras optimizer, or that of a name, if its learning rate is one."""
-    if optimizer is None:
-        checks.fail("a Keras optimizer", error=TypeError, **{name: None})
-    optimizer = keras.optimizers.get(optimizer)
-    rate = float(tf.convert_to_tensor(optimizer.learning_rate))
-    checks.number(minimum=0, learning_rate=rate)
-    return optimizer
+    def _warn_of_open_schedules(self) -> None:
+        for name, schedule in self.schedules.items():
+            last, limit = (float(schedule(i)) for i in (self.optimizer.iterations, 1e9))
+            if last != limit:
+                warnings.warn(
+                    f"Training ended with {name}={last:.3g}, before its schedule "
+                    f"reached {limit:.3g}: the objective was not the one asked for.",
+                    stacklevel=3,
+                )
 
 
-def _check_no_weights(kwargs):
+@contextlib.contextmanager
+def _averages_of_players(model: Trainable) -> Iterator[None]:
+    """During it, the averages of `use_ema` replace the weights of each player alone.
+
+    At the end of `fit` Keras has the first optimizer do that for all variables.
+    """
+    players, first = model.players, model.optimizer
+    if len(players) == 1:
+        yield
+        return
+
+    def finalize(_: Any) -> None:
+        for player in players:
+            optimizer = getattr(model, player.optimizer_name)
+            type(optimizer).finalize_variable_values(optimizer, player.variables)
+
+    first.finalize_variable_values = finalize
+    try:
+        yield
+    finally:
+        del first.finalize_variable_values
+
+
+def _check_no_weights(kwargs: dict[str, Any]) -> None:
     for name in ("sample_weight", "class_weight"):
         if kwargs.get(name) is not None:
             checks.fail("left out", error=TypeError, **{name: kwargs[name]})
 
 
-def _with_guard(callbacks, model):
+def _with_guard(callbacks: Any, model: Trainable) -> Any:
     """The callbacks, a list or a `CallbackList`, with a `StopOnNonFinite` in front."""
     guard = StopOnNonFinite()
     if isinstance(callbacks, keras.callbacks.CallbackList):

@@ -1,13 +1,17 @@
-"""Training steps in blocks: many batches in one call of a program compiled by XLA."""
+"""Training steps in a loop: many batches in one call of a program compiled by XLA."""
 
 import itertools
 import math
+from collections.abc import Iterator
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfvae.config import Configurable
 from tfvae.data.prefetch import steps_at_once
 from tfvae.training.finite import all_finite, keeps_nan
+from tfvae.training.step import state, unguarded_step
 
 _HOOKS = (
     "on_batch_begin",
@@ -19,6 +23,7 @@ _HOOKS = (
 _FREQUENCIES = ("save_freq", "update_freq")
 # Parts of Keras that XLA does not compile, or makes slower than they are on a CPU.
 _SLOW = (
+    "causal_conv",
     "convolutional",
     "lambda_layer",
     "pooling",
@@ -29,41 +34,43 @@ _SLOW = (
 
 
 class XLALoop:
-    """What `fit` calls for its next steps: a loop over stacked batches, under XLA.
+    """Training function for `fit`: a loop over stacked batches, under XLA.
 
-    The steps of a block are taken at the first call that needs one of them; the calls
-    for the others only report. Within a block no step is undone, which would cost a
-    fifth of the speed: if one was not finite, the state from before the block comes
-    back and its batches are tried one by one with the same program.
+    The first call of a block of steps takes them all; the calls for the others only
+    report. Within a block no step is undone, which would cost a fifth of the speed. If
+    a step was not finite, the state from before the block comes back, and the same
+    program tries the batches one by one.
 
     A single batch of another shape, such as a smaller last one, is not worth the time
     to compile: it takes a guarded step outside of XLA.
 
     Args:
         model: A `GenerativeModel`.
-        strict: Whether what XLA cannot compile is an error, or trained outside of it.
+        strict: Raise if XLA cannot compile the step; otherwise run it as a graph.
     """
 
-    def __init__(self, model, strict):
+    def __init__(self, model: keras.Model, strict: bool):
         self.model, self.strict = model, strict
         step = model.train_step
         self._run_alone = tf.function(step, reduce_retracing=True, autograph=False)
         self._run = tf.function(self._steps, jit_compile=True, autograph=False)
         self._compiles = None  # not yet known
 
-    def start(self, num_steps, steps_per_call, steps_per_epoch):
+    def start(
+        self, num_steps: int, steps_per_call: int, steps_per_epoch: int | None
+    ) -> None:
         """Gets ready for a `fit`.
 
         Args:
             num_steps: Steps in a block, at most.
             steps_per_call: Steps that a call stands for.
-            steps_per_epoch: Where an epoch is cut to a number of steps, else None.
+            steps_per_epoch: Steps of an epoch if `fit` limits them, else None.
         """
         self.num_steps, self.steps_per_call = num_steps, steps_per_call
         self.steps_per_epoch = steps_per_epoch
         self.shape, self._ahead, self._taken = None, 0, 0
 
-    def __call__(self, iterator):
+    def __call__(self, iterator: Iterator) -> dict[str, float]:
         if not self._ahead:
             self._ahead = math.ceil(self._advance(iterator) / self.steps_per_call)
             logs = self.model.report.result()
@@ -71,8 +78,8 @@ class XLALoop:
         self._ahead -= 1
         return self._logs
 
-    def _advance(self, iterator):
-        """Trains on the batches of this call at least; says on how many."""
+    def _advance(self, iterator: Iterator) -> int:
+        """Trains on the batches of this call at least; returns their number."""
         count = 0
         while count < self.steps_per_call:
             batches = self._take(iterator, self.num_steps - count)
@@ -85,8 +92,8 @@ class XLALoop:
             raise StopIteration
         return count
 
-    def _take(self, iterator, limit):
-        """The batches of the next block, which ends with the epoch."""
+    def _take(self, iterator: Iterator, limit: int) -> list:
+        """Batches of the next block, which ends with the epoch."""
         first = next(iterator, None)
         if first is None:
             self._taken = 0
@@ -98,7 +105,7 @@ class XLALoop:
         rest = itertools.islice(iterator, count - 1)
         return [_prepared(batch) for batch in [first, *rest]]
 
-    def _train(self, shape, batches):
+    def _train(self, shape: list, batches: list) -> None:
         if self.shape is None or len(batches) > 1:
             self.shape = shape
         if shape != self.shape or not self._try_to_compile(batches):
@@ -114,8 +121,8 @@ class XLALoop:
             self.model.skipped.update_state(tf.constant(finite))
             self.model.skipped.check()
 
-    def _try_to_compile(self, batches):
-        """Whether XLA knows all operations of a step, where it was not insisted on."""
+    def _try_to_compile(self, batches: list) -> bool:
+        """Whether XLA compiles all operations of a step; an error if `strict`."""
         if self._compiles is None:
             nothing = tf.constant(0)
             try:
@@ -127,34 +134,36 @@ class XLALoop:
                 self._compiles = False
         return self._compiles
 
-    def _padded(self, batches):
+    def _padded(self, batches: list) -> list:
         length = steps_at_once(batches[0], self.num_steps)  # one, so as to compile once
         return batches + batches[-1:] * (length - len(batches))
 
-    def _run_or_restore(self, batches, start, stop):
-        """Takes those steps unless one is not finite; says whether."""
-        state = [*self.model.state(), *self.model.report.variables]
-        before = [tf.convert_to_tensor(variable) for variable in state]  # no copies
+    def _run_or_restore(self, batches: list, start: tf.Tensor, stop: tf.Tensor) -> bool:
+        """Takes those steps; if one is not finite, undoes them and returns False."""
+        changed = [*state(self.model), *self.model.report.variables]
+        before = [tf.convert_to_tensor(variable) for variable in changed]  # no copies
         finite = bool(self._run(batches, start, stop))
         if not finite:
-            for variable, value in zip(state, before, strict=True):
+            for variable, value in zip(changed, before, strict=True):
                 variable.assign(value)
         return finite
 
-    def _steps(self, batches, start, stop):
+    def _steps(self, batches: list, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
 
-        def body(i, finite):
+        def body(i: tf.Tensor, finite: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             batch = tf.nest.map_structure(lambda x: x[i], stacked)
-            return i + 1, finite & self.model.update(batch)
+            return i + 1, finite & unguarded_step(self.model, batch)
 
         finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
-        if keeps_nan(self.model.optimizer):
-            finite &= all_finite(self.model.optimizer.variables)
+        for player in self.model.players:
+            optimizer = getattr(self.model, player.optimizer_name)
+            if keeps_nan(optimizer):
+                finite &= all_finite(optimizer.variables)
         return finite
 
 
-def is_faster(model):
+def is_faster(model: keras.Model) -> bool:
     """Whether XLA is known to be safe and faster for a model's parts on a CPU."""
     if tf.distribute.has_strategy() or tf.config.list_logical_devices("GPU"):
         return False
@@ -163,24 +172,29 @@ def is_faster(model):
     return all(_is_ours(name) and not any(s in name for s in _SLOW) for name in names)
 
 
-def watches_batches(callback):
-    """Whether a callback does something of its own, or its user's, between batches."""
+def has_own_step(model: keras.Model) -> bool:
+    """Whether a user's class trains by a `train_step` of its own."""
+    return not _is_ours(type(model).train_step.__module__)
+
+
+def watches_batches(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback acts between batches."""
     if any(getattr(callback, name, "epoch") != "epoch" for name in _FREQUENCIES):
         return True
     own = [vars(k) for k in type(callback).__mro__ if not _is_ours(k.__module__)]
     return any(hook in names for names in [vars(callback), *own] for hook in _HOOKS)
 
 
-def _is_ours(module):
+def _is_ours(module: str) -> bool:
     return module.split(".")[0] in ("keras", "tfvae")
 
 
-def _prepared(batch):
-    """Tensors, without what `train_on_batch` leaves empty."""
+def _prepared(batch: Any) -> Any:
+    """The batch as tensors, without the places that `train_on_batch` leaves empty."""
     if isinstance(batch, (tuple, list)):
         batch = tuple(part for part in batch if part is not None)
     return tf.nest.map_structure(tf.convert_to_tensor, batch)
 
 
-def _shape(batch):
+def _shape(batch: Any) -> list[tf.TensorShape]:
     return [x.shape for x in tf.nest.flatten(batch)]

@@ -1,0 +1,194 @@
+"""One training step, for any number of players with losses of their own."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfvae import seeds
+from tfvae.training.finite import all_squarable, keeps_nan
+
+_LossScale = keras.optimizers.LossScaleOptimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Player:
+    """One side of training: it moves its layers down the gradient of its loss.
+
+    No tuple: Keras's saving walks tuples among a model's attributes.
+
+    Attributes:
+        name: The player's name; "" if it is the only one.
+        layers: Layers whose trainable variables it moves.
+        loss: Name of its loss among the model's `terms`.
+        steps: Moves in one training step. Players with fewer moves join the last ones.
+        active: Function of the terms to a scalar bool: False for a pause; None if the
+            player never pauses.
+    """
+
+    name: str
+    layers: Sequence[keras.layers.Layer]
+    loss: str
+    steps: int = 1
+    active: Callable[[dict[str, tf.Tensor]], tf.Tensor] | None = None
+
+    @property
+    def optimizer_name(self) -> str:
+        """Attribute of the model, and argument of `compile`, that is its optimizer."""
+        return f"{self.name}_optimizer" if self.name else "optimizer"
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The trainable variables of its layers."""
+        return [v for layer in self.layers for v in layer.trainable_variables]
+
+
+class Turn(NamedTuple):
+    """Players that move at once, from the same state.
+
+    Attributes:
+        players: The players.
+        optimizers: The optimizer of each.
+        terms: The model's terms, `[batch]` each.
+        losses: Scalar losses by name, with the penalties of layers.
+        gradients: Gradients of each, of its scaled loss.
+    """
+
+    players: Sequence[Player]
+    optimizers: list[keras.optimizers.Optimizer]
+    terms: dict[str, tf.Tensor]
+    losses: dict[str, tf.Tensor]
+    gradients: list[list[tf.Tensor | None]]
+
+    def is_finite(self, trusting: bool = False) -> tf.Tensor:
+        """Scalar bool: no loss and no gradient is NaN, infinite or too large.
+
+        Args:
+            trusting: Leave out gradients that show in their optimizer's variables.
+        """
+        values = [self.losses[player.loss] for player in self.players]
+        for player, optimizer, gradients in self._each():
+            if isinstance(optimizer, _LossScale):
+                continue  # it handles overflowing gradients itself
+            if trusting and player.active is None and keeps_nan(optimizer):
+                continue
+            values += [gradient for gradient in gradients if gradient is not None]
+        return all_squarable(values)
+
+    def apply(self) -> bool:
+        """Moves the players that are active."""
+        for player, optimizer, gradients in self._each():
+
+            def move(
+                player: Player = player,
+                optimizer: keras.optimizers.Optimizer = optimizer,
+                gradients: list = gradients,
+            ) -> bool:
+                optimizer.apply(gradients, player.variables)
+                return True
+
+            if player.active is None:
+                move()
+            else:
+                tf.cond(player.active(self.terms), move, lambda: False)
+        return True
+
+    def _each(self) -> Any:
+        return zip(self.players, self.optimizers, self.gradients, strict=True)
+
+
+def guarded_step(model: keras.Model, data: Any) -> dict[str, tf.Tensor]:
+    """One training step; a batch that is not finite leaves everything as it was."""
+    schedule = turns(model.players)
+    # Seeds and moving averages; all, if a later turn may not be finite.
+    kept = state(model) if len(schedule) > 1 else model.non_trainable_variables
+    before = [tf.identity(variable) for variable in kept]
+    finite = True
+    for players in schedule:
+        turn = play(model, data, players)
+        finite &= turn.is_finite()
+        tf.cond(finite, turn.apply, lambda: False)
+
+    def restore() -> bool:
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(value)
+        return False
+
+    tf.cond(finite, lambda: True, restore)
+    model.skipped.update_state(finite)
+    return _report(model, turn.terms, turn.losses, finite)
+
+
+def unguarded_step(model: keras.Model, data: Any) -> tf.Tensor:
+    """One training step, whatever comes of it, for a loop that can take it back.
+
+    Returns:
+        Scalar bool: False if the step was not finite, unless that shows in the
+        variables of an optimizer that `keeps_nan`.
+    """
+    finite = True
+    for players in turns(model.players):
+        turn = play(model, data, players)
+        turn.apply()
+        finite &= turn.is_finite(trusting=True)
+    _report(model, turn.terms, turn.losses)
+    return finite
+
+
+def evaluate_step(model: keras.Model, data: Any) -> dict[str, tf.Tensor]:
+    """The same terms as in training, without a move."""
+    return _report(model, *_terms_and_losses(model, data, training=False))
+
+
+def turns(players: Sequence[Player]) -> list[list[Player]]:
+    """The players that move at once, turn by turn, in one training step."""
+    most = max(player.steps for player in players)
+    return [[p for p in players if p.steps >= most - i] for i in range(most)]
+
+
+def play(model: keras.Model, data: Any, players: Sequence[Player]) -> Turn:
+    """Terms, losses and gradients of the players, who have not moved yet."""
+    optimizers = [getattr(model, player.optimizer_name) for player in players]
+    with tf.GradientTape(persistent=len(players) > 1) as tape:
+        terms, losses = _terms_and_losses(model, data, training=True)
+        pairs = zip(players, optimizers, strict=True)
+        scaled = [optimizer.scale_loss(losses[p.loss]) for p, optimizer in pairs]
+    pairs = zip(players, scaled, strict=True)
+    gradients = [tape.gradient(loss, player.variables) for player, loss in pairs]
+    return Turn(players, optimizers, terms, losses, gradients)
+
+
+def state(model: keras.Model) -> list[keras.Variable]:
+    """Every variable that a training step changes."""
+    optimizers = [getattr(model, player.optimizer_name) for player in model.players]
+    return [*model.variables, *(v for o in optimizers for v in o.variables)]
+
+
+def _terms_and_losses(
+    model: keras.Model, data: Any, training: bool
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    with tf.control_dependencies(tf.nest.flatten(data)):  # no seed without data
+        seed = seeds.from_generator(model.seed_generator)
+    terms = model.terms(data, seed, training=training)
+    penalty = tf.add_n([0.0, *model.losses])
+    names = [player.loss for player in model.players]
+    return terms, {name: penalty + tf.reduce_mean(terms[name]) for name in names}
+
+
+def _report(
+    model: keras.Model,
+    terms: dict[str, tf.Tensor],
+    losses: dict[str, tf.Tensor],
+    finite: tf.Tensor | bool = True,
+) -> dict[str, tf.Tensor]:
+    """Adds a batch to the model's report, and returns its means."""
+    size = tf.shape(next(iter(terms.values())))[0]
+    weight = tf.cast(size, tf.float32)
+    sums = {name: weight * loss for name, loss in losses.items()}
+    others = [name for name in model.report_names if name not in sums]
+    sums |= {name: tf.reduce_sum(terms[name]) for name in others}
+    sums = tf.stack([sums[name] for name in model.report_names])
+    model.report.update_state(sums, size, finite)
+    return model.report.result()
