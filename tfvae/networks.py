@@ -52,9 +52,6 @@ def mlp_encoder(
         activation: Activation of every layer; the VAE paper uses `"tanh"`. With `"glu"`
             the layers are `layers.GatedDense`.
 
-    Returns:
-        A built `keras.Sequential`.
-
     Example:
         >>> tfvae.networks.mlp_encoder((28, 28, 1), [500]).output_shape
         (None, 500)
@@ -71,20 +68,17 @@ def mlp_decoder(
     activation: _MLPActivation = "relu",
     params_size: PositiveInt = 1,
 ) -> keras.Sequential:
-    """Dense decoder: z `[batch, latent]` to `params_size` values for each element of x.
+    """Dense decoder: z `[batch, latent]` to `[batch, *outer, params_size * channels]`.
 
     With `activation="tanh"` and one hidden layer this is the Bernoulli MLP of the VAE
-    paper; with `params_size=2` as well, its Gaussian MLP.
+    paper; with `params_size=2` as well, its Gaussian MLP. The likelihood builds the
+    network, because the likelihood knows the size of z.
 
     Args:
         event_shape: Shape of x.
         hidden_units: Width of each hidden layer.
         activation: Activation of every hidden layer, as in `mlp_encoder`.
         params_size: Number of values for each element of x, as the likelihood expects.
-
-    Returns:
-        A `keras.Sequential` to `[batch, *event_shape[:-1], params_size * channels]`.
-        The likelihood builds it, as it knows the size of z.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((28, 28, 1), [500])
@@ -105,16 +99,15 @@ def conv_encoder(
     units: PositiveInt = 256,
     activation: _Activation = "relu",
 ) -> keras.Sequential:
-    """Convolutional encoder: each layer halves height and width, then a dense one.
+    """Convolutional encoder: x to features `[batch, units]`.
+
+    Each convolution halves height and width, then a dense layer follows.
 
     Args:
         event_shape: `(height, width, channels)`, of any size.
         filters: Channels of each 3 x 3 convolution of stride 2.
         units: Width of the features.
         activation: Activation of every layer.
-
-    Returns:
-        A built `keras.Sequential` to `[batch, units]`.
 
     Example:
         >>> tfvae.networks.conv_encoder((28, 20, 1)).output_shape
@@ -136,9 +129,10 @@ def conv_decoder(
     activation: _Activation = "relu",
     params_size: PositiveInt = 1,
 ) -> keras.Sequential:
-    """Convolutional decoder: each layer doubles height and width up to those of x.
+    """Convolutional decoder: z to `[batch, height, width, params_size * channels]`.
 
-    If a size is no multiple of `2**len(filters)`, the surplus is cropped.
+    Each transposed convolution doubles height and width. If a size of x is no multiple
+    of `2**len(filters)`, the surplus is cropped. The likelihood builds the network.
 
     Args:
         event_shape: `(height, width, channels)` of x, of any size.
@@ -146,10 +140,6 @@ def conv_decoder(
         units: Width of the dense layer before the convolutions.
         activation: Activation of every layer but the last.
         params_size: Number of values for each element of x, as the likelihood expects.
-
-    Returns:
-        A `keras.Sequential` to `[batch, height, width, params_size * channels]`. The
-        likelihood builds it, as it knows the size of z.
 
     Example:
         >>> decoder = tfvae.networks.conv_decoder((28, 20, 1))
@@ -173,10 +163,11 @@ def dcgan_generator(
     activation: _Activation = "sigmoid",
     params_size: PositiveInt = 1,
 ) -> keras.Sequential:
-    """Generator of DCGAN: z to x, by transposed convolutions that double the size.
+    """Generator of DCGAN: z to `[batch, height, width, params_size * channels]`.
 
-    For 28, 32 or 64 pixels it begins at 7 or 8. Each layer has twice the channels of
-    the next. Batch normalization and rectifiers come between the layers.
+    Transposed convolutions double the size, from 7 or 8 pixels for 28, 32 or 64. Each
+    layer has twice the channels of the next. Batch normalization and rectifiers come
+    between the layers.
 
     Args:
         event_shape: `(height, width, channels)` of x.
@@ -184,9 +175,6 @@ def dcgan_generator(
         activation: Activation of the last layer: `"sigmoid"` for x in [0, 1]; None for
             the decoder of a likelihood.
         params_size: Number of values for each element of x, as a likelihood expects.
-
-    Returns:
-        A `keras.Sequential` to `[batch, height, width, params_size * channels]`.
 
     Example:
         >>> tfvae.networks.dcgan_generator((28, 28, 1))(tf.zeros([5, 64])).shape
@@ -198,11 +186,12 @@ def dcgan_generator(
     """
     outer, *inner = _doubled(filters, event_shape)[::-1]
     start, crop = _start(event_shape, 1 + len(inner), outer)
-    layers = [keras.layers.Dense(math.prod(start), use_bias=False)]
-    layers += [keras.layers.Reshape(start), *_normalized()]
+    dense = keras.layers.Dense(math.prod(start), use_bias=False)
+    layers = [dense, keras.layers.Reshape(start)]
+    layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
     for n in inner:
-        up = keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False)
-        layers += [up, *_normalized()]
+        layers.append(keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False))
+        layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
     channels = event_shape[-1] * params_size
     last = keras.layers.Conv2DTranspose(channels, 4, 2, "same", activation=activation)
     return keras.Sequential([*layers, last, crop], name="generator")
@@ -212,20 +201,17 @@ def dcgan_generator(
 def dcgan_discriminator(
     event_shape: ImageShape, filters: PositiveInt = 64, units: PositiveInt = 512
 ) -> keras.Sequential:
-    """Network of DCGAN's discriminator: 4 x 4 convolutions that halve the size.
+    """Network of DCGAN's discriminator: x to features `[batch, units]`.
 
-    A dense layer comes last, as in InfoGAN: without it the logit would be a sum over
-    patches, each judged by itself. The convolutions are named `conv_0`, `conv_1`, ...,
-    for the `feature_layer` of `layers.Discriminator`. There is no batch normalization,
-    so that data and generated x go through the network in one pass.
+    Convolutions `conv_0`, `conv_1`, ... halve the size; their names are for the
+    `feature_layer` of `layers.Discriminator`. A dense layer comes last, as in InfoGAN:
+    without it the logit would be a sum over patches, each judged by itself. There is no
+    batch normalization, so data and generated x go through the network in one pass.
 
     Args:
         event_shape: `(height, width, channels)` of x.
-        filters: Channels of the first layer; each next layer has twice as many.
+        filters: Channels of the first 4 x 4 convolution; the next have twice as many.
         units: Width of the dense layer.
-
-    Returns:
-        A built `keras.Sequential` to `[batch, units]`.
 
     Example:
         >>> tfvae.networks.dcgan_discriminator((28, 28, 1)).output_shape
@@ -235,12 +221,12 @@ def dcgan_discriminator(
         As `dcgan_generator`; Chen et al., InfoGAN, 2016,
         https://arxiv.org/abs/1606.03657
     """
-    layers = [keras.Input(event_shape)]
+    layers, leaky = [keras.Input(event_shape)], keras.layers.LeakyReLU
     for i, n in enumerate(_doubled(filters, event_shape)):
-        options = {"activation": _leaky(), "name": f"conv_{i}"}
+        options = {"activation": leaky(negative_slope=0.2), "name": f"conv_{i}"}
         layers.append(keras.layers.Conv2D(n, 4, 2, "same", **options))
     dense = keras.layers.Dense(units, name="dense")
-    layers += [keras.layers.Flatten(), dense, _leaky()]
+    layers += [keras.layers.Flatten(), dense, leaky(negative_slope=0.2)]
     return keras.Sequential(layers, name="discriminator")
 
 
@@ -257,14 +243,6 @@ def _doubled(filters: int, event_shape: tuple) -> list[int]:
     """Channels at half, a quarter, ... of the size, down to 8 pixels or fewer."""
     halvings = max(1, math.ceil(math.log2(max(event_shape[:2]) / 8)))
     return [filters * 2**i for i in range(halvings)]
-
-
-def _normalized() -> tuple[keras.layers.Layer, keras.layers.Layer]:
-    return keras.layers.BatchNormalization(), keras.layers.ReLU()
-
-
-def _leaky() -> keras.layers.Layer:
-    return keras.layers.LeakyReLU(negative_slope=0.2)
 
 
 def _dense(units: int, activation: Any) -> keras.layers.Layer:

@@ -52,7 +52,6 @@ class AutoregressiveNetwork(Configurable, keras.layers.Layer, abc.ABC):
         super().__init__(**kwargs)
 
     def compute_output_shape(self, x_shape: tuple) -> tuple:
-        """`[batch, *event_shape[:-1], params_size * channels]`."""
         *outer, channels = self.event_shape
         return (x_shape[0], *outer, self.params_size * channels)
 
@@ -121,7 +120,7 @@ def by_full_passes(
 def for_each(number: int, step: Callable, *state: Any, most: int | None = None) -> Any:
     """The state after `step(i, *state) -> i + 1, *new_state` for i below `number`.
 
-    With `most` given, XLA can differentiate the loop.
+    `most` is the greatest number of steps, for XLA to know.
     """
     options = {"maximum_iterations": most, "parallel_iterations": 1}
     loop = tf.constant(0), *state

@@ -101,7 +101,6 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
         return tf.pad(x, [[0, 0], [0, 0], [self.left, self.right], [0, 0]])
 
     def compute_output_shape(self, x_shape: tuple) -> tuple:
-        """`[batch, rows, columns, outputs]`."""
         return (*x_shape[:-1], self.mask.shape[-1])
 
     def _masked(self) -> tf.Tensor:

@@ -91,7 +91,6 @@ class ContextMLP(Configurable, keras.layers.Layer):
         return y
 
     def compute_output_shape(self, x_shape: tuple) -> tuple:
-        """`[..., units]`."""
         return (*x_shape[:-1], self.units)
 
 
@@ -138,5 +137,4 @@ class GatedDense(Configurable, keras.layers.Layer):
         return keras.activations.glu(self.dense(x))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """`[batch, ..., units]`."""
         return (*input_shape[:-1], self.units)

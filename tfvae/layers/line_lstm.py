@@ -1,7 +1,7 @@
 """LSTM whose states form a line: one step for each row or diagonal of an image."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -58,8 +58,8 @@ class LineLSTM(keras.layers.Layer):
         alive = None
         if self._alive is not None:
             alive = tf.cast(self._alive[..., None, None], gates.dtype)
-        scan = _scan(self.left, self.right, alive)
-        return scan(gates, tf.convert_to_tensor(self.kernel))
+        line = _Line(self.left, self.right, alive)
+        return line.states(gates, tf.convert_to_tensor(self.kernel))
 
     def cell(
         self, gates: tf.Tensor, window: tf.Tensor, c: tf.Tensor
@@ -85,76 +85,94 @@ class LineLSTM(keras.layers.Layer):
         """
         above, own = tf.split(self.kernel, [self.left * self.units, self.units])
         gates += tf.tensordot(windows, above, 1)
-        return _scan(0, 0)(gates[:, None], own)[:, 0]
+        return _Line().states(gates[:, None], own)[:, 0]
 
 
-def _scan(left: int, right: int, alive: tf.Tensor | None = None) -> Callable:
-    """The recurrence as a function of gates and kernel, with its own gradient.
+class _Line(NamedTuple):
+    """The recurrence along a line of cells, see `LineLSTM`."""
 
-    As in the fused LSTM of a library, the backward loop collects the gradients of the
-    gates, and the gradient of the kernel is a single product after the loop.
-    """
+    left: int = 0
+    right: int = 0
+    alive: tf.Tensor | None = None
 
-    @tf.custom_gradient
-    def scan(gates: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        hs, *others = _forward(gates, kernel, left, right, alive)
+    def states(self, gates: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """The h of all steps, with a gradient of its own.
 
-        def backward(d_hs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            d_gates = _backward(d_hs, kernel, left, right, alive, hs, *others)
-            window = _window(_one_step_before(hs), left, right)
-            rows = [tf.reshape(a, [-1, a.shape[-1]]) for a in (window, d_gates)]
-            return d_gates, tf.matmul(*rows, transpose_a=True)
+        As in the fused LSTM of a library, the backward loop collects the gradients of
+        the gates, and the gradient of the kernel is a single product after the loop.
+        With TensorFlow's own gradient of the loop, which `keras.layers.RNN` has, a
+        training step takes more than twice as long.
+        """
 
-        return hs, backward
+        @tf.custom_gradient
+        def scan(gates: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+            hs, *others = self._forward(gates, kernel)
 
-    return scan
+            def backward(d_hs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                d_gates = self._backward(d_hs, kernel, hs, *others)
+                window = self._window(_one_step_before(hs))
+                rows = [tf.reshape(a, [-1, a.shape[-1]]) for a in (window, d_gates)]
+                return d_gates, tf.matmul(*rows, transpose_a=True)
 
+            return hs, backward
 
-def _forward(
-    gates: tf.Tensor, kernel: tf.Tensor, left: int, right: int, alive: tf.Tensor | None
-) -> list[tf.Tensor]:
-    """The h, c, (i, f, o) and g of all steps."""
-    start = tf.zeros_like(gates[0, ..., : gates.shape[-1] // 4])
+        return scan(gates, kernel)
 
-    def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *arrays: Any) -> tuple:
-        total = gates[t] + _product(_window(h, left, right), kernel)
-        h, c, *gated = _cell(total, c, None if alive is None else alive[t])
-        new = zip(arrays, (h, c, *gated), strict=True)
-        return t + 1, h, c, *(array.write(t, value) for array, value in new)
+    def _forward(self, gates: tf.Tensor, kernel: tf.Tensor) -> list[tf.Tensor]:
+        """The h, c, (i, f, o) and g of all steps."""
+        start = tf.zeros_like(gates[0, ..., : gates.shape[-1] // 4])
 
-    steps = gates.shape[0]
-    arrays = [tf.TensorArray(gates.dtype, steps) for _ in range(4)]
-    _, _, *arrays = for_each(steps, step, start, start, *arrays, most=steps)
-    return [array.stack() for array in arrays]
+        def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *arrays: Any) -> tuple:
+            total = gates[t] + _product(self._window(h), kernel)
+            h, c, *gated = _cell(
+                total, c, None if self.alive is None else self.alive[t]
+            )
+            new = zip(arrays, (h, c, *gated), strict=True)
+            return t + 1, h, c, *(array.write(t, value) for array, value in new)
 
+        steps = gates.shape[0]
+        arrays = [tf.TensorArray(gates.dtype, steps) for _ in range(4)]
+        _, _, *arrays = for_each(steps, step, start, start, *arrays, most=steps)
+        return [array.stack() for array in arrays]
 
-def _backward(
-    d_hs: tf.Tensor,
-    kernel: tf.Tensor,
-    left: int,
-    right: int,
-    alive: tf.Tensor | None,
-    *states: tf.Tensor,
-) -> tf.Tensor:
-    """The gradient of the gates of all steps, from the gradient of all h."""
-    (hs, cs, ifos, gs), transposed = states, tf.transpose(kernel)
-    steps, start, c_before = hs.shape[0], tf.zeros_like(hs[0]), _one_step_before(cs)
+    def _backward(
+        self, d_hs: tf.Tensor, kernel: tf.Tensor, *states: tf.Tensor
+    ) -> tf.Tensor:
+        """The gradient of the gates of all steps, from the gradient of all h."""
+        (hs, cs, ifos, gs), transposed = states, tf.transpose(kernel)
+        steps, start, c_before = hs.shape[0], tf.zeros_like(hs[0]), _one_step_before(cs)
 
-    def step(k: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, d_gates: Any) -> tuple:
-        t = steps - 1 - k
-        i, f, o = tf.split(ifos[t], 3, axis=-1)
-        g, tanh = gs[t], tf.tanh(cs[t])
-        d_h += d_hs[t]
-        d_c += d_h * o * (1 - tanh * tanh)
-        d_c = d_c if alive is None else d_c * alive[t]
-        d_ifo = tf.concat([d_c * g, d_c * c_before[t], d_h * tanh], axis=-1)
-        d_ifo *= ifos[t] * (1 - ifos[t])
-        d_total = tf.concat([d_ifo, d_c * i * (1 - g * g)], axis=-1)
-        d_h = _from_window(_product(d_total, transposed), left, right)
-        return k + 1, d_h, d_c * f, d_gates.write(t, d_total)
+        def step(k: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, d_gates: Any) -> tuple:
+            t = steps - 1 - k
+            i, f, o = tf.split(ifos[t], 3, axis=-1)
+            g, tanh = gs[t], tf.tanh(cs[t])
+            d_h += d_hs[t]
+            d_c += d_h * o * (1 - tanh * tanh)
+            d_c = d_c if self.alive is None else d_c * self.alive[t]
+            d_ifo = tf.concat([d_c * g, d_c * c_before[t], d_h * tanh], axis=-1)
+            d_ifo *= ifos[t] * (1 - ifos[t])
+            d_total = tf.concat([d_ifo, d_c * i * (1 - g * g)], axis=-1)
+            d_h = self._from_window(_product(d_total, transposed))
+            return k + 1, d_h, d_c * f, d_gates.write(t, d_total)
 
-    d_gates = tf.TensorArray(hs.dtype, steps)
-    return for_each(steps, step, start, start, d_gates, most=steps)[-1].stack()
+        d_gates = tf.TensorArray(hs.dtype, steps)
+        return for_each(steps, step, start, start, d_gates, most=steps)[-1].stack()
+
+    def _window(self, h: tf.Tensor) -> tf.Tensor:
+        """Cells with neighbours: `[..., cells, batch, (left + 1 + right) * units]`."""
+        cells = h.shape[-3]
+        outer = [[0, 0]] * (h.shape.rank - 3)
+        h = tf.pad(h, [*outer, [self.left, self.right], [0, 0], [0, 0]])
+        parts = [h[..., k : k + cells, :, :] for k in range(self.left + 1 + self.right)]
+        return tf.concat(parts, axis=-1)
+
+    def _from_window(self, d_window: tf.Tensor) -> tf.Tensor:
+        """The transpose of `_window`, for `[cells, batch, ...]`."""
+        cells, size = d_window.shape[0], self.left + 1 + self.right
+        parts = tf.split(d_window, size, axis=-1)
+        paddings = [[[k, size - 1 - k], [0, 0], [0, 0]] for k in range(size)]
+        total = tf.add_n([tf.pad(*part) for part in zip(parts, paddings, strict=True)])
+        return total[self.left : self.left + cells]
 
 
 def _one_step_before(states: tf.Tensor) -> tf.Tensor:
@@ -175,21 +193,3 @@ def _product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`x @ kernel` on the last axis, as a single product of matrices."""
     y = tf.reshape(x, [-1, kernel.shape[0]]) @ kernel
     return tf.reshape(y, [x.shape[0], -1, kernel.shape[1]])
-
-
-def _window(h: tf.Tensor, left: int, right: int) -> tf.Tensor:
-    """Cells beside their neighbours: `[..., cells, batch, (left+1+right) * units]`."""
-    cells = h.shape[-3]
-    outer = [[0, 0]] * (h.shape.rank - 3)
-    h = tf.pad(h, [*outer, [left, right], [0, 0], [0, 0]])
-    parts = [h[..., k : k + cells, :, :] for k in range(left + 1 + right)]
-    return tf.concat(parts, axis=-1)
-
-
-def _from_window(d_window: tf.Tensor, left: int, right: int) -> tf.Tensor:
-    """The transpose of `_window`, for `[cells, batch, ...]`."""
-    cells, size = d_window.shape[0], left + 1 + right
-    parts = tf.split(d_window, size, axis=-1)
-    paddings = [[[k, size - 1 - k], [0, 0], [0, 0]] for k in range(size)]
-    total = tf.add_n([tf.pad(*part) for part in zip(parts, paddings, strict=True)])
-    return total[left : left + cells]

@@ -24,12 +24,8 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         event_shape: Shape of one x, for instance `(28, 28, 1)` or `(784,)`.
         hidden_units: Width of each hidden layer; `[]` for a linear map.
         params_size: Number of parameters for each element, as the likelihood expects.
-        order: As in `MaskedMLP`, and so are the arguments that follow.
-        activation: Activation of the hidden layers.
-        direct: If True, the inputs are also connected with the outputs.
-        sampled: If True, the degrees of hidden units are drawn at random.
-        num_masks: Number of masks that `mask_index` selects from.
-        seed: Seed of random orders and degrees.
+        order: As in `MaskedMLP`, like `activation`, `direct`, `sampled`, `num_masks`
+            and `seed`.
         context_dim: Size of the context; 0 for none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 

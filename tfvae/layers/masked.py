@@ -106,7 +106,6 @@ class MaskedDense(Configurable, keras.layers.Layer):
         return self._compare(self.in_degrees, self.out_degrees).astype("float32")
 
     def compute_output_shape(self, x_shape: tuple) -> tuple:
-        """`[..., outputs]`."""
         return (*x_shape[:-1], self.out_degrees.shape[1])
 
     def _mask(self, index: Int) -> tf.Tensor:
@@ -234,7 +233,6 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         return [dense(layer, context) for layer in self._conditioners]
 
     def compute_output_shape(self, x_shape: tuple) -> tuple:
-        """`[..., dim, params_size]`."""
         return (*x_shape[:-1], self.dim, self.params_size)
 
 

@@ -73,15 +73,13 @@ class GatedPixelNetwork(PixelNetwork):
             features = self.filters
         return memory
 
-    def next_row(
-        self, row: tf.Tensor, x_above: tf.Tensor, memory: list, shifts: list
-    ) -> list:
+    def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
         """The vertical stack of a row."""
         v, new = None, []
         for block, (rows, _, before), shift in zip(
             self.blocks, memory, shifts, strict=True
         ):
-            window = x_above
+            window = above
             if not block.first:
                 rows = tf.concat([rows, v], axis=1)
                 window, rows = block.vertical.padded(rows), rows[:, 1:]
@@ -89,9 +87,7 @@ class GatedPixelNetwork(PixelNetwork):
             new.append((rows, from_above, tf.zeros_like(before)))
         return new
 
-    def at(
-        self, column: tf.Tensor, window: tf.Tensor, memory: list, shifts: list
-    ) -> tuple[tf.Tensor, list]:
+    def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         """The horizontal stack of a pixel."""
         h, total, new = None, 0, []
         for block, kept in zip(self.blocks, memory, strict=True):
@@ -207,17 +203,13 @@ class ResidualPixelNetwork(PixelNetwork):
         shape = [reach + 1, reach + self.event_shape[1] + reach, self.filters]
         return [tf.zeros([num_rows, *shape])] * self.num_blocks
 
-    def next_row(
-        self, row: tf.Tensor, x_above: tf.Tensor, memory: list, shifts: list
-    ) -> list:
+    def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
         return [
             tf.concat([rows[:, 1:], tf.zeros_like(rows[:, :1])], axis=1)
             for rows in memory
         ]
 
-    def at(
-        self, column: tf.Tensor, window: tf.Tensor, memory: list, shifts: list
-    ) -> tuple[tf.Tensor, list]:
+    def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         y, new, size = self.first.valid(window), [], self.kernel_size
         for block, rows, shift in zip(self.blocks, memory, shifts, strict=True):
             narrow, masked, widen = block

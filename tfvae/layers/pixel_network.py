@@ -119,7 +119,7 @@ class PixelNetwork(AutoregressiveNetwork):
         reach = self.first_kernel_size // 2
         shifts, columns = self._shifts(context), reach + width + reach
         above = [num_rows, reach, columns, channels]
-        around = [num_rows, reach + 1, reach + 1 + reach, channels]
+        size = [num_rows, reach + 1, reach + 1 + reach, channels]
 
         def step(place: tf.Tensor, x: tf.Tensor, memory: list) -> tuple:
             i, j = place // width, place % width
@@ -132,7 +132,7 @@ class PixelNetwork(AutoregressiveNetwork):
             )
             here = _at(reach + i, reach + height)[:, None] & _at(reach + j, columns)
             for channel in range(channels):
-                window = tf.slice(x, [0, i, j, 0], around)
+                window = tf.slice(x, [0, i, j, 0], size)
                 y, new_memory = self.at(j, window, memory, shifts)
                 params = by_element(self, self._to_params(y), channels)
                 value = choose(place * channels + channel, params[:, channel])
@@ -149,22 +149,18 @@ class PixelNetwork(AutoregressiveNetwork):
         """Memory before the first pixel, a list of tensors or of tuples of tensors."""
 
     @abc.abstractmethod
-    def next_row(
-        self, row: tf.Tensor, x_above: tf.Tensor, memory: list, shifts: list
-    ) -> list:
+    def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
         """Memory at the start of a row.
 
         Args:
             row: Number of the row.
-            x_above: The rows of x in the first layer's window above this row, padded.
+            above: The rows of x in the first layer's window above this row, padded.
             memory: Memory at the end of the row before.
             shifts: As in `features`.
         """
 
     @abc.abstractmethod
-    def at(
-        self, column: tf.Tensor, window: tf.Tensor, memory: list, shifts: list
-    ) -> tuple[tf.Tensor, list]:
+    def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         """Features of a pixel `[rows, 1, 1, features]`, and the memory after it.
 
         Args:

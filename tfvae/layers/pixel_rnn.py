@@ -26,12 +26,10 @@ class RecurrentNetwork(PixelNetwork):
 
     @abc.abstractmethod
     def _make_block(self, degrees: list[int]) -> tuple[keras.layers.Layer, ...]:
-        """The layers of a block, as `_states` takes them, for these input degrees."""
+        """The layers of a block, as `_add` takes them, for these input degrees."""
 
     @abc.abstractmethod
-    def _states(
-        self, x: tf.Tensor, y: tf.Tensor, shift: tf.Tensor, *block: Any
-    ) -> tf.Tensor:
+    def _add(self, x: tf.Tensor, y: tf.Tensor, shift: tf.Tensor, *block: Any) -> Any:
         """Output of a block for features y, `[rows, columns, batch, features]`."""
 
     def _make_layers(self) -> list[int]:
@@ -44,7 +42,7 @@ class RecurrentNetwork(PixelNetwork):
         x, y = tf.transpose(x, [1, 2, 0, 3]), tf.transpose(self.first(x), [1, 2, 0, 3])
         for block, shift in zip(self.blocks, shifts, strict=True):
             shift = shift[:, 0, 0] if shift.shape.rank else shift
-            y += self._states(x, y, shift, *block)
+            y += self._add(x, y, shift, *block)
         return tf.transpose(y, [2, 0, 1, 3])
 
     def _to_gates(self, degrees: list[int], above: int = 0) -> MaskedConv2D:
@@ -82,9 +80,7 @@ class RowLSTM(RecurrentNetwork):
             self._conv(self._degrees(self.filters), degrees),
         )
 
-    def _states(
-        self, x: tf.Tensor, y: tf.Tensor, shift: tf.Tensor, *block: Any
-    ) -> tf.Tensor:
+    def _add(self, x: tf.Tensor, y: tf.Tensor, shift: tf.Tensor, *block: Any) -> Any:
         to_gates, lstm, widen = block
         return widen(lstm(to_gates(y) + shift))
 
@@ -95,14 +91,10 @@ class RowLSTM(RecurrentNetwork):
         row = tf.zeros([num_rows, 1, columns, self.filters])
         return [(before, row, row, row, row)] * self.num_blocks
 
-    def next_row(
-        self, row: tf.Tensor, x_above: tf.Tensor, memory: list, shifts: list
-    ) -> list:
+    def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
         return [(tf.zeros_like(before), *[h, c] * 2) for before, _, _, h, c in memory]
 
-    def at(
-        self, column: tf.Tensor, window: tf.Tensor, memory: list, shifts: list
-    ) -> tuple[tf.Tensor, list]:
+    def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         y, new, reach = self.first.valid(window), [], self.kernel_size // 2
         for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
             to_gates, lstm, widen = block
@@ -174,9 +166,7 @@ class DiagonalBiLSTM(RecurrentNetwork):
             self._conv(self._degrees(self.filters), degrees),
         )
 
-    def _states(
-        self, x: tf.Tensor, y: tf.Tensor, shift: tf.Tensor, *block: Any
-    ) -> tf.Tensor:
+    def _add(self, x: tf.Tensor, y: tf.Tensor, shift: tf.Tensor, *block: Any) -> Any:
         to_left, left, to_right, right, widen = block
         paths, (for_left, for_right) = self._diagonals, halves(shift)
         from_left = left(to_left(paths.along(y)) + for_left)
@@ -197,26 +187,22 @@ class DiagonalBiLSTM(RecurrentNetwork):
         row = tf.zeros([num_rows, 1, columns, self.filters])
         return [(inputs, row, row, row[:, :, :1], row[:, :, :1], row)] * self.num_blocks
 
-    def next_row(
-        self, row: tf.Tensor, x_above: tf.Tensor, memory: list, shifts: list
-    ) -> list:
+    def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
         """The states from the right, of the row above."""
         reach, new = self.first_kernel_size // 2, []
-        x = x_above[:, -1:, reach:-reach]
+        x = above[:, -1:, reach:-reach]
         for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
             _, _, to_right, right, _ = block
-            y, _, left, _, _, above = kept
+            y, _, left, _, _, last = kept
             gates = to_right.valid(tf.concat([y, x], axis=-1)) + halves(shift)[1]
-            line = (tf.transpose(a[:, 0, ::-1], [1, 0, 2]) for a in (gates, above))
+            line = (tf.transpose(a[:, 0, ::-1], [1, 0, 2]) for a in (gates, last))
             states = tf.transpose(right.line(*line), [1, 0, 2])[:, None, ::-1]
             states = tf.where(row > 0, states, tf.zeros_like(states))
             start = tf.zeros_like(left[:, :, :1])
             new.append((y, left, left, start, start, states))
         return new
 
-    def at(
-        self, column: tf.Tensor, window: tf.Tensor, memory: list, shifts: list
-    ) -> tuple[tf.Tensor, list]:
+    def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         y, new = self.first.valid(window), []
         for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
             to_left, left, _, _, widen = block
