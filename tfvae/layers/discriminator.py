@@ -76,13 +76,13 @@ class Discriminator(Configurable, keras.layers.Layer):
         super().__init__(**kwargs)
         if len(getattr(network, "outputs", "1")) != 1:
             checks.fail("a network with one output", network=network)
-        head = keras.layers.Dense(1 + num_classes, dtype="float32", name="head")
         if spectral_normalization:
-            network, head = _normalized(network), _wrapped(head)
+            network = _normalized(network)
         self.network = self._both = network
         if feature_layer is not None:
             self._both = _with_features(network, feature_layer)
-        self.head = head
+        head = keras.layers.Dense(1 + num_classes, dtype="float32", name="head")
+        self.head = _wrapped(head) if spectral_normalization else head
 
     def build(self, input_shape: tuple) -> None:
         if self.built:
