@@ -212,6 +212,40 @@ def test_masked_layers_check_degrees_and_width(x):
         layers.MaskedDense([1, 2], [1])(x)
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_masked_convolution_sees_pixels_before_and_lower_channels(strict):
+    layer = layers.MaskedConv2D(
+        [0, 1, 2], [0, 1, 2], above=1, left=1, right=1, strict=strict
+    )
+    x = tf.random.stateless_normal([1, 4, 5, 3], [0, 0])
+    assert layer(x).shape == layer.compute_output_shape((1, 4, 5, 3))
+    seen = jacobian(lambda x: layer(x)[:, 2, 3], x)[0] != 0  # [outputs, 4, 5, inputs]
+    expected = np.zeros([3, 4, 5, 3], bool)
+    expected[:, 1, 2:5], expected[:, 2, 2] = True, True
+    expected[:, 2, 3] = np.tri(3, k=-1 if strict else 0) > 0
+    np.testing.assert_array_equal(seen, expected)
+    expected = layer(x)
+    twin = layers.MaskedConv2D.from_config(layer.get_config())
+    twin.build()
+    twin.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(twin(x), expected)
+
+
+def test_masked_convolution_checks_degrees():
+    with pytest.raises(ValueError, match="Received: in_degrees=-2"):
+        layers.MaskedConv2D([-2], [0])
+    with pytest.raises(TypeError, match="Received: above=0.5"):
+        layers.MaskedConv2D([0], [0], above=0.5)
+
+
+def test_networks_say_if_tflite_can_draw_from_them_and_if_they_take_a_context():
+    assert layers.JointEncoder.takes_context
+    assert layers.GatedPixelNetwork.fits_tflite
+    assert layers.MaskedAutoencoder.fits_tflite
+    assert not layers.RowLSTM.fits_tflite
+    assert not layers.DiagonalBiLSTM.fits_tflite
+
+
 @pytest.mark.parametrize("units", [0, -1])
 def test_widths_are_checked(units):
     with pytest.raises(ValueError, match=f"Received: units={units}"):

@@ -1,10 +1,13 @@
 """Encoders and decoders: plain Keras models, tensor to tensor."""
 
+import functools
 import math
+from typing import Annotated, Any
 
 import keras
 
-from tfvae import checks
+from tfvae import checks, config
+from tfvae.checks import EventShape, ImageShape, PositiveInt, Widths
 from tfvae.layers import GatedDense
 
 __all__ = [
@@ -17,159 +20,161 @@ __all__ = [
 ]
 
 
-def mlp_encoder(event_shape, hidden_units, activation="relu"):
+def _activation(*, gated: bool = False, **argument: Any) -> Any:
+    """Returns the one named argument if Keras has it, or if it is the "glu" of MLPs."""
+    ((_, activation),) = argument.items()
+    glu = isinstance(activation, str) and activation == "glu"
+    try:
+        known = gated if glu else callable(keras.activations.get(activation))
+    except (ValueError, TypeError, KeyError):
+        known = False
+    if not known:
+        expected = "a function, the name of one in keras.activations, or of MLPs 'glu'"
+        checks.fail(expected, **argument)
+    return activation
+
+
+_Activation = Annotated[config.Activation, _activation]
+_MLPActivation = Annotated[
+    config.Activation, functools.partial(_activation, gated=True)
+]
+
+
+@checks.checked
+def mlp_encoder(
+    event_shape: EventShape, hidden_units: Widths, activation: _MLPActivation = "relu"
+) -> keras.Sequential:
     """Dense encoder: x `[batch, *event_shape]` to features `[batch, units]`.
 
     Args:
         event_shape: Shape of one example, for instance `(28, 28, 1)` or `(784,)`.
         hidden_units: Width of each layer; the last is the width of the features.
-        activation: Of every layer; the VAE paper uses `"tanh"`. `"glu"` makes them
-            `layers.GatedDense`.
-
-    Returns:
-        A built `keras.Sequential`.
-
-    Raises:
-        TypeError: Where a width or a dimension is no integer.
-        ValueError: Where a width or a dimension is below 1, or none is given.
+        activation: Activation of every layer; the VAE paper uses `"tanh"`. With `"glu"`
+            the layers are `layers.GatedDense`.
 
     Example:
         >>> tfvae.networks.mlp_encoder((28, 28, 1), [500]).output_shape
         (None, 500)
     """
-    event_shape = checks.event_shape(event_shape=event_shape)
-    widths = checks.integers(hidden_units=hidden_units)
-    hidden = [_dense(units, activation) for units in widths]
+    hidden = [_dense(units, activation) for units in hidden_units]
     layers = [keras.Input(event_shape), keras.layers.Flatten(), *hidden]
     return keras.Sequential(layers, name="encoder")
 
 
-def mlp_decoder(event_shape, hidden_units, activation="relu", params_size=1):
-    """Dense decoder: z `[batch, latent]` to `params_size` values an element of x.
+@checks.checked
+def mlp_decoder(
+    event_shape: EventShape,
+    hidden_units: Widths,
+    activation: _MLPActivation = "relu",
+    params_size: PositiveInt = 1,
+) -> keras.Sequential:
+    """Dense decoder: z `[batch, latent]` to `[batch, *outer, params_size * channels]`.
 
     With `activation="tanh"` and one hidden layer this is the Bernoulli MLP of the VAE
-    paper, or with `params_size=2` its Gaussian MLP.
+    paper; with `params_size=2` as well, its Gaussian MLP. The likelihood builds the
+    network, because the likelihood knows the size of z.
 
     Args:
         event_shape: Shape of x.
         hidden_units: Width of each hidden layer.
-        activation: Of every hidden layer, as in `mlp_encoder`; the output has none.
-        params_size: Values for each element of x, as the likelihood wants them.
-
-    Returns:
-        A `keras.Sequential` to `[batch, *event_shape[:-1], params_size * channels]`. It
-        is built by its likelihood, which knows the size of z.
-
-    Raises:
-        TypeError: Where a width or a dimension is no integer.
-        ValueError: Where a width or a dimension is below 1, or none is given.
+        activation: Activation of every hidden layer, as in `mlp_encoder`.
+        params_size: Number of values for each element of x, as the likelihood expects.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((28, 28, 1), [500])
         >>> decoder(tf.zeros([5, 2])).shape
         TensorShape([5, 28, 28, 1])
     """
-    *outer, channels = checks.event_shape(event_shape=event_shape)
-    output = (*outer, channels * checks.integer(params_size=params_size))
-    widths = checks.integers(hidden_units=hidden_units)
-    hidden = [_dense(units, activation) for units in widths]
+    output = (*event_shape[:-1], event_shape[-1] * params_size)
+    hidden = [_dense(units, activation) for units in hidden_units]
     last = keras.layers.Dense(math.prod(output))
     layers = [*hidden, last, keras.layers.Reshape(output)]
     return keras.Sequential(layers, name="decoder")
 
 
-def conv_encoder(event_shape, filters=(32, 64), units=256, activation="relu"):
-    """Convolutional encoder: each layer halves height and width, then a dense one.
+@checks.checked
+def conv_encoder(
+    event_shape: ImageShape,
+    filters: Widths = (32, 64),
+    units: PositiveInt = 256,
+    activation: _Activation = "relu",
+) -> keras.Sequential:
+    """Convolutional encoder: x to features `[batch, units]`.
+
+    Each convolution halves height and width, then a dense layer follows.
 
     Args:
         event_shape: `(height, width, channels)`, of any size.
         filters: Channels of each 3 x 3 convolution of stride 2.
         units: Width of the features.
-        activation: Of every layer.
-
-    Returns:
-        A built `keras.Sequential` to `[batch, units]`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where a number is below 1 or the shape is no image's.
+        activation: Activation of every layer.
 
     Example:
         >>> tfvae.networks.conv_encoder((28, 20, 1)).output_shape
         (None, 256)
     """
-    event_shape = checks.image_shape(event_shape=event_shape)
-    activate, layers = _activation(activation), [keras.Input(event_shape)]
-    for channels in checks.integers(filters=filters):
-        layers.append(keras.layers.Conv2D(channels, 3, 2, "same", activation=activate))
-    units = checks.integer(units=units)
-    layers += [keras.layers.Flatten(), keras.layers.Dense(units, activate)]
+    convolutions = [
+        keras.layers.Conv2D(n, 3, 2, "same", activation=activation) for n in filters
+    ]
+    dense = keras.layers.Flatten(), keras.layers.Dense(units, activation)
+    layers = [keras.Input(event_shape), *convolutions, *dense]
     return keras.Sequential(layers, name="encoder")
 
 
+@checks.checked
 def conv_decoder(
-    event_shape, filters=(64, 32), units=256, activation="relu", params_size=1
-):
-    """Convolutional decoder: each layer doubles height and width up to those of x.
+    event_shape: ImageShape,
+    filters: Widths = (64, 32),
+    units: PositiveInt = 256,
+    activation: _Activation = "relu",
+    params_size: PositiveInt = 1,
+) -> keras.Sequential:
+    """Convolutional decoder: z to `[batch, height, width, params_size * channels]`.
 
-    Sizes that are no multiple of `2**len(filters)` are overshot and cropped.
+    Each transposed convolution doubles height and width. If a size of x is no multiple
+    of `2**len(filters)`, the surplus is cropped. The likelihood builds the network.
 
     Args:
         event_shape: `(height, width, channels)` of x, of any size.
         filters: Channels of each 3 x 3 transposed convolution of stride 2.
-        units: Width of the dense layer before the first.
-        activation: Of every layer but the last.
-        params_size: Values for each element of x, as the likelihood wants them.
-
-    Returns:
-        A `keras.Sequential` to `[batch, height, width, params_size * channels]`. It is
-        built by its likelihood, which knows the size of z.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where a number is below 1 or the shape is no image's.
+        units: Width of the dense layer before the convolutions.
+        activation: Activation of every layer but the last.
+        params_size: Number of values for each element of x, as the likelihood expects.
 
     Example:
         >>> decoder = tfvae.networks.conv_decoder((28, 20, 1))
         >>> decoder(tf.zeros([5, 2])).shape
         TensorShape([5, 28, 20, 1])
     """
-    height, width, channels = checks.image_shape(event_shape=event_shape)
-    filters = checks.integers(filters=filters)
-    channels *= checks.integer(params_size=params_size)
-    factor = 2 ** len(filters)
-    start = (math.ceil(height / factor), math.ceil(width / factor), filters[0])
-    units, activate = checks.integer(units=units), _activation(activation)
-    layers = [keras.layers.Dense(n, activate) for n in (units, math.prod(start))]
+    start, crop = _start(event_shape, len(filters), filters[0])
+    layers = [keras.layers.Dense(n, activation) for n in (units, math.prod(start))]
     layers.append(keras.layers.Reshape(start))
     for n in filters:
-        layers.append(
-            keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activate)
-        )
-    layers.append(keras.layers.Conv2D(channels, 3, padding="same"))
-    layers.append(_cropped(start[0] * factor - height, start[1] * factor - width))
-    return keras.Sequential(layers, name="decoder")
+        up = keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation)
+        layers.append(up)
+    last = keras.layers.Conv2D(event_shape[-1] * params_size, 3, padding="same")
+    return keras.Sequential([*layers, last, crop], name="decoder")
 
 
-def dcgan_generator(event_shape, filters=64, activation="sigmoid", params_size=1):
-    """Generator of DCGAN: z to x, by transposed convolutions that double the size.
+@checks.checked
+def dcgan_generator(
+    event_shape: ImageShape,
+    filters: PositiveInt = 64,
+    activation: _Activation = "sigmoid",
+    params_size: PositiveInt = 1,
+) -> keras.Sequential:
+    """Generator of DCGAN: z to `[batch, height, width, params_size * channels]`.
 
-    It begins at 7 x 7 or 8 x 8 pixels for 28, 32 or 64, with twice the channels at half
-    the size, and batch normalization and rectifiers in between.
+    Transposed convolutions double the size, from 7 or 8 pixels for 28, 32 or 64. Each
+    layer has twice the channels of the next. Batch normalization and rectifiers come
+    between the layers.
 
     Args:
         event_shape: `(height, width, channels)` of x.
         filters: Channels before the last layer.
-        activation: Of the last layer: `"sigmoid"` for x in [0, 1]; None for the decoder
-            of a likelihood.
-        params_size: Values for each element of x, as a likelihood wants them.
-
-    Returns:
-        A `keras.Sequential` to `[batch, height, width, params_size * channels]`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where a number is below 1 or the shape is no image's.
+        activation: Activation of the last layer: `"sigmoid"` for x in [0, 1]; None for
+            the decoder of a likelihood.
+        params_size: Number of values for each element of x, as a likelihood expects.
 
     Example:
         >>> tfvae.networks.dcgan_generator((28, 28, 1))(tf.zeros([5, 64])).shape
@@ -179,43 +184,34 @@ def dcgan_generator(event_shape, filters=64, activation="sigmoid", params_size=1
         Radford et al., Unsupervised Representation Learning with Deep Convolutional
         Generative Adversarial Networks, 2015, https://arxiv.org/abs/1511.06434
     """
-    height, width, channels = checks.image_shape(event_shape=event_shape)
-    channels *= checks.integer(params_size=params_size)
     outer, *inner = _doubled(filters, event_shape)[::-1]
-    factor = 2 ** (1 + len(inner))
-    start = (math.ceil(height / factor), math.ceil(width / factor), outer)
-    layers = [keras.layers.Dense(math.prod(start), use_bias=False)]
-    layers += [keras.layers.Reshape(start), *_normalized()]
+    start, crop = _start(event_shape, 1 + len(inner), outer)
+    dense = keras.layers.Dense(math.prod(start), use_bias=False)
+    layers = [dense, keras.layers.Reshape(start)]
+    layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
     for n in inner:
-        up = keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False)
-        layers += [up, *_normalized()]
-    activation = None if activation is None else _activation(activation)
+        layers.append(keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False))
+        layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    channels = event_shape[-1] * params_size
     last = keras.layers.Conv2DTranspose(channels, 4, 2, "same", activation=activation)
-    crop = _cropped(start[0] * factor - height, start[1] * factor - width)
     return keras.Sequential([*layers, last, crop], name="generator")
 
 
-def dcgan_discriminator(event_shape, filters=64, units=512):
-    """Network of DCGAN's discriminator: 4 x 4 convolutions that halve the size.
+@checks.checked
+def dcgan_discriminator(
+    event_shape: ImageShape, filters: PositiveInt = 64, units: PositiveInt = 512
+) -> keras.Sequential:
+    """Network of DCGAN's discriminator: x to features `[batch, units]`.
 
-    A dense layer comes last, as in InfoGAN's: without it the logit would be a sum over
-    patches, each judged by itself.
-
-    The layers are named `conv_0`, `conv_1`, ..., for the `feature_layer` of
-    `layers.Discriminator`. Without batch normalization, so that data and what was
-    generated go through it in one pass.
+    Convolutions `conv_0`, `conv_1`, ... halve the size; their names are for the
+    `feature_layer` of `layers.Discriminator`. A dense layer comes last, as in InfoGAN:
+    without it the logit would be a sum over patches, each judged by itself. There is no
+    batch normalization, so data and generated x go through the network in one pass.
 
     Args:
         event_shape: `(height, width, channels)` of x.
-        filters: Channels of the first layer; each next has twice as many.
+        filters: Channels of the first 4 x 4 convolution; the next have twice as many.
         units: Width of the dense layer.
-
-    Returns:
-        A built `keras.Sequential` to `[batch, units]`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where a number is below 1 or the shape is no image's.
 
     Example:
         >>> tfvae.networks.dcgan_discriminator((28, 28, 1)).output_shape
@@ -225,49 +221,31 @@ def dcgan_discriminator(event_shape, filters=64, units=512):
         As `dcgan_generator`; Chen et al., InfoGAN, 2016,
         https://arxiv.org/abs/1606.03657
     """
-    event_shape = checks.image_shape(event_shape=event_shape)
-    layers = [keras.Input(event_shape)]
+    layers, leaky = [keras.Input(event_shape)], keras.layers.LeakyReLU
     for i, n in enumerate(_doubled(filters, event_shape)):
-        activation = keras.layers.LeakyReLU(negative_slope=0.2)
-        layers.append(
-            keras.layers.Conv2D(
-                n, 4, 2, "same", activation=activation, name=f"conv_{i}"
-            )
-        )
-    dense = keras.layers.Dense(checks.integer(units=units), name="dense")
-    layers += [keras.layers.Flatten(), dense]
-    layers.append(keras.layers.LeakyReLU(negative_slope=0.2))
+        options = {"activation": leaky(negative_slope=0.2), "name": f"conv_{i}"}
+        layers.append(keras.layers.Conv2D(n, 4, 2, "same", **options))
+    dense = keras.layers.Dense(units, name="dense")
+    layers += [keras.layers.Flatten(), dense, leaky(negative_slope=0.2)]
     return keras.Sequential(layers, name="discriminator")
 
 
-def _doubled(filters, event_shape):
+def _start(event_shape: tuple, halvings: int, channels: int) -> tuple:
+    """First shape of a decoder, and the layer that crops what it grows beyond x."""
+    factor = 2**halvings
+    height, width = (math.ceil(size / factor) for size in event_shape[:2])
+    surplus = height * factor - event_shape[0], width * factor - event_shape[1]
+    crop = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus])
+    return (height, width, channels), crop
+
+
+def _doubled(filters: int, event_shape: tuple) -> list[int]:
     """Channels at half, a quarter, ... of the size, down to 8 pixels or fewer."""
-    filters = checks.integer(filters=filters)
     halvings = max(1, math.ceil(math.log2(max(event_shape[:2]) / 8)))
     return [filters * 2**i for i in range(halvings)]
 
 
-def _normalized():
-    return keras.layers.BatchNormalization(), keras.layers.ReLU()
-
-
-def _cropped(*surplus):
-    """Takes rows and columns that are too many from both sides."""
-    return keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus])
-
-
-def _dense(units, activation):
+def _dense(units: int, activation: Any) -> keras.layers.Layer:
     if activation == "glu":  # in Keras's Dense it would give half the units
         return GatedDense(units)
-    return keras.layers.Dense(units, _activation(activation))
-
-
-def _activation(activation):
-    try:
-        known = activation != "glu" and keras.activations.get(activation)
-    except (ValueError, TypeError, KeyError):
-        known = None
-    if not callable(known):
-        expected = "a function, the name of one in keras.activations, or of MLPs 'glu'"
-        checks.fail(expected, activation=activation)
-    return known
+    return keras.layers.Dense(units, activation)

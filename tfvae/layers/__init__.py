@@ -1,6 +1,7 @@
 """Layers that networks are made of, where Keras has none."""
 
 from tfvae.layers.autoregressive import AutoregressiveNetwork
+from tfvae.layers.causal_conv import MaskedConv2D
 from tfvae.layers.dense import ContextMLP, GatedDense
 from tfvae.layers.discriminator import Discriminator
 from tfvae.layers.joint_encoder import JointEncoder
@@ -19,6 +20,7 @@ __all__ = [
     "GatedPixelNetwork",
     "JointEncoder",
     "MaskedAutoencoder",
+    "MaskedConv2D",
     "MaskedDense",
     "MaskedMLP",
     "PixelNetwork",

@@ -1,58 +1,67 @@
-"""What networks have in common that see of each element of x only those before it."""
+"""Base of networks in which each element of x depends on the elements before it."""
 
 import abc
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfvae import checks
+from tfvae.checks import EventShape, NonNegativeInt, PositiveInt
 from tfvae.config import Configurable
+from tfvae.layers.dense import Context, Int
+
+# From an element's number and its parameters `[rows, params_size]` to values `[rows]`.
+Draw = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class AutoregressiveNetwork(Configurable, keras.layers.Layer, abc.ABC):
-    """Abstract: parameters of each element of x, from the elements before it.
+    """Abstract: parameters for each element of x, from the elements before it.
 
-    A subclass gives `call`, `sequence` and `generate`.
+    A subclass defines `call`, `sequence` and `generate`.
 
     Args:
         event_shape: Shape of one x, channels last.
-        params_size: Parameters for each element.
-        num_masks: Among how many orders or masks `mask_index` chooses.
+        params_size: Number of parameters for each element.
+        num_masks: Number of masks (or orders) that `mask_index` selects from.
         context_dim: Size of the context; 0 for none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[batch, *event_shape]`.
-        context: `[batch, context_dim]`, which every element sees; None is as zeros.
-        mask_index: Which mask to use, an integer or a tensor.
+        context: `[batch, context_dim]`, an input to every element; None means zeros.
+        mask_index: Index of the mask to use.
 
     Returns:
-        A tensor `[batch, *event_shape[:-1], params_size * channels]`: all channels of
-        the first parameter, then all of the second.
+        A tensor `[batch, *event_shape[:-1], params_size * channels]`: the first
+        parameter for all channels, then the second for all channels, and so on.
     """
 
-    def __init__(
-        self, event_shape, params_size=1, num_masks=1, *, context_dim=0, **kwargs
-    ):
-        super().__init__(**kwargs)
-        self.event_shape = checks.event_shape(event_shape=event_shape)
-        self.params_size = checks.integer(params_size=params_size)
-        self.num_masks = checks.integer(num_masks=num_masks)
-        self.context_dim = checks.integer(minimum=0, context_dim=context_dim)
+    fits_tflite = True  # TFLite has the operators to draw from the network
 
-    def compute_output_shape(self, x_shape, context_shape=None):
-        """`[batch, *event_shape[:-1], params_size * channels]`."""
+    def __init__(
+        self,
+        event_shape: EventShape,
+        params_size: PositiveInt = 1,
+        num_masks: PositiveInt = 1,
+        *,
+        context_dim: NonNegativeInt = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+
+    def compute_output_shape(self, x_shape: tuple) -> tuple:
         *outer, channels = self.event_shape
         return (x_shape[0], *outer, self.params_size * channels)
 
     @property
-    def dim(self):
+    def dim(self) -> int:
         """Number of elements of x."""
         return math.prod(self.event_shape)
 
-    def _context(self, context):
-        """The context in the dtype of the layers, zeros where there is none given."""
+    def _context(self, context: Context) -> Context:
+        """The context in the dtype of the layers; zeros if none is given."""
         if not self.context_dim:
             return None
         if context is None:
@@ -60,17 +69,23 @@ class AutoregressiveNetwork(Configurable, keras.layers.Layer, abc.ABC):
         return tf.cast(context, self.compute_dtype)
 
     @abc.abstractmethod
-    def sequence(self, mask_index=0):
-        """The elements of x, numbered as in its flat form, by their place: `[dim]`."""
+    def sequence(self, mask_index: Int = 0) -> tf.Tensor:
+        """Numbers of the elements in flat x, in the order of generation: `[dim]`."""
 
     @abc.abstractmethod
-    def generate(self, choose, num_rows, context=None, mask_index=0):
-        """Fills x element by element, in one loop that any compiler can have.
+    def generate(
+        self,
+        choose: Draw,
+        num_rows: Int,
+        context: Context = None,
+        mask_index: Int = 0,
+    ) -> tf.Tensor:
+        """Fills x element by element, in one loop that XLA and TFLite can compile.
 
         Args:
             choose: Function of an element's number and its parameters `[rows,
-                params_size]` to its values `[rows]`.
-            num_rows: Number of x.
+                params_size]` that returns the element's values `[rows]`.
+            num_rows: Number of examples.
             context: As in a call.
             mask_index: As in a call.
 
@@ -79,11 +94,17 @@ class AutoregressiveNetwork(Configurable, keras.layers.Layer, abc.ABC):
         """
 
 
-def by_full_passes(network, choose, num_rows, context=None, mask_index=0):
-    """`AutoregressiveNetwork.generate` by a pass of the whole network an element."""
+def by_full_passes(
+    network: AutoregressiveNetwork,
+    choose: Draw,
+    num_rows: Int,
+    context: Context = None,
+    mask_index: Int = 0,
+) -> tf.Tensor:
+    """`AutoregressiveNetwork.generate` with a pass of the whole network each time."""
     sequence = network.sequence(mask_index)
 
-    def step(place, x):
+    def step(place: tf.Tensor, x: tf.Tensor) -> tuple:
         i = sequence[place]
         x_so_far = tf.reshape(x, [num_rows, *network.event_shape])
         params = network(x_so_far, context, mask_index=mask_index)
@@ -92,15 +113,24 @@ def by_full_passes(network, choose, num_rows, context=None, mask_index=0):
         now = tf.one_hot(i, network.dim, on_value=True, off_value=False, dtype=tf.bool)
         return place + 1, tf.where(now, value[:, None], x)
 
-    loop = (tf.constant(0), tf.zeros([num_rows, network.dim]))
-    _, x = tf.while_loop(
-        lambda place, _: place < network.dim, step, loop, parallel_iterations=1
-    )
+    (x,) = for_each(network.dim, step, tf.zeros([num_rows, network.dim]))
     return tf.reshape(x, [num_rows, *network.event_shape])
 
 
-def by_element(network, params, num_elements):
-    """Parameters of so many elements as `[batch, num_elements, params_size]`."""
+def for_each(number: int, step: Callable, *state: Any, most: int | None = None) -> Any:
+    """The state after `step(i, *state) -> i + 1, *new_state` for i below `number`.
+
+    `most` is the greatest number of steps, for XLA to know.
+    """
+    options = {"maximum_iterations": most, "parallel_iterations": 1}
+    loop = tf.constant(0), *state
+    return tf.while_loop(lambda i, *_: i < number, step, loop, **options)[1:]
+
+
+def by_element(
+    network: AutoregressiveNetwork, params: tf.Tensor, num_elements: int
+) -> tf.Tensor:
+    """Parameters for `num_elements` elements: `[batch, num_elements, params_size]`."""
     channels, size = network.event_shape[-1], network.params_size
     params = tf.reshape(params, [-1, num_elements // channels, size, channels])
     params = tf.cast(tf.transpose(params, [0, 1, 3, 2]), tf.float32)

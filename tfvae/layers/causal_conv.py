@@ -1,28 +1,40 @@
-"""Convolutions that see of an image only what comes before a pixel."""
+"""Convolution in which a pixel depends only on the pixels before it."""
+
+import functools
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import checks
+from tfvae.checks import NonNegativeInt
+from tfvae.config import Configurable, register
+from tfvae.layers.dense import Initializer
 
-class CausalConv(keras.layers.Layer):
-    """Convolution with a window of rows above a pixel, and of its own row.
+_Degrees = Annotated[Sequence[int], functools.partial(checks.integers, minimum=-1)]
 
-    Features have degrees, as units of `MaskedDense`: those of the red channel 0, of
-    green 1, of blue 2. At the pixel itself an output sees inputs of its degree and
-    lower ones; elsewhere all.
+
+@register
+class MaskedConv2D(Configurable, keras.layers.Layer):
+    """Causal convolution `y = conv(x, kernel * mask) + b` of images.
+
+    Features have degrees, like the units of `MaskedDense`: 0 for the red channel, 1 for
+    green, 2 for blue. The window of a pixel holds rows above the pixel and the start of
+    the pixel's own row. At the pixel itself, an output depends on the inputs of its own
+    and of lower degrees; elsewhere in the window, on all inputs.
 
     Args:
-        in_degrees: Degrees of the inputs.
-        out_degrees: Degrees of the outputs.
-        above: Rows above the pixel in the window.
-        left: Columns before it.
-        right: Columns after it.
-        strict: Whether an output sees only lower degrees at the pixel: mask A of the
-            paper; else mask B.
-        whole_rows: Whether the pixel's own row may be seen as the others are, to its
-            end and with every feature.
-        bias_initializer: Of the biases.
+        in_degrees: Degree of each input; -1 for an input that every output may see.
+        out_degrees: Degree of each output.
+        above: Number of rows above the pixel in the window.
+        left: Number of columns before the pixel.
+        right: Number of columns after the pixel, in the rows above.
+        strict: If True, outputs depend on lower degrees only at the pixel itself: mask
+            A of the paper. Otherwise mask B.
+        whole_rows: If True, the pixel's own row is not masked.
+        bias_initializer: Initializer of b.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
@@ -31,6 +43,11 @@ class CausalConv(keras.layers.Layer):
     Returns:
         A tensor `[batch, rows, columns, outputs]`.
 
+    Example:
+        >>> layer = tfvae.layers.MaskedConv2D([0], [0] * 16, above=1, left=1, right=1)
+        >>> layer(x).shape
+        TensorShape([32, 8, 8, 16])
+
     References:
         van den Oord et al., Pixel Recurrent Neural Networks, 2016, section 3.4,
         https://arxiv.org/abs/1601.06759
@@ -38,20 +55,18 @@ class CausalConv(keras.layers.Layer):
 
     def __init__(
         self,
-        in_degrees,
-        out_degrees,
+        in_degrees: _Degrees,
+        out_degrees: _Degrees,
         *,
-        above=0,
-        left=0,
-        right=0,
-        strict=False,
-        whole_rows=False,
-        bias_initializer="zeros",
-        **kwargs,
-    ):
+        above: NonNegativeInt = 0,
+        left: NonNegativeInt = 0,
+        right: NonNegativeInt = 0,
+        strict: bool = False,
+        whole_rows: bool = False,
+        bias_initializer: Initializer = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.above, self.left, self.right = above, left, right
-        self.bias_initializer = keras.initializers.get(bias_initializer)
         compare = np.less if strict else np.less_equal
         size = above + 1, left + 1 + right, len(in_degrees), len(out_degrees)
         self.mask = np.ones(size, "float32")
@@ -59,7 +74,7 @@ class CausalConv(keras.layers.Layer):
             self.mask[above, left + 1 :] = 0
             self.mask[above, left] = compare.outer(in_degrees, out_degrees)
 
-    def build(self, x_shape=None):
+    def build(self, x_shape: tuple | None = None) -> None:
         if self.built:
             return
         self.kernel = self.add_weight(name="kernel", shape=self.mask.shape)
@@ -67,28 +82,26 @@ class CausalConv(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=shape, initializer=initializer)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         # Zeros of the convolution's own make its gradient slower.
         columns = [self.left, self.right]
         return self.valid(tf.pad(x, [[0, 0], [self.above, 0], columns, [0, 0]]))
 
-    def valid(self, x):
-        """The outputs for those pixels alone whose window is inside of x."""
+    def valid(self, x: tf.Tensor) -> tf.Tensor:
+        """Outputs for those pixels only whose window lies inside x."""
         if tuple(x.shape[1:3]) != self.mask.shape[:2]:
             y = tf.nn.conv2d(x, self._masked(), 1, "VALID")
             return tf.nn.bias_add(y, self.bias)  # which TensorFlow fuses
-        rows, columns, inputs, outputs = self.mask.shape  # a single pixel
-        size = rows * columns * inputs
+        size, outputs = self.mask[..., 0].size, self.mask.shape[-1]  # a single pixel
         kernel = tf.reshape(self._masked(), [size, outputs])
         return (tf.reshape(x, [-1, size]) @ kernel + self.bias)[:, None, None]
 
-    def padded(self, x):
-        """With zeros beside x, for `valid`."""
+    def padded(self, x: tf.Tensor) -> tf.Tensor:
+        """Adds columns of zeros on both sides of x, for `valid`."""
         return tf.pad(x, [[0, 0], [0, 0], [self.left, self.right], [0, 0]])
 
-    def _masked(self):
-        return self.kernel if self.mask.all() else self.kernel * self.mask
-
-    def compute_output_shape(self, x_shape):
-        """The shape of the input, with one feature for each of `out_degrees`."""
+    def compute_output_shape(self, x_shape: tuple) -> tuple:
         return (*x_shape[:-1], self.mask.shape[-1])
+
+    def _masked(self) -> tf.Tensor:
+        return self.kernel if self.mask.all() else self.kernel * self.mask

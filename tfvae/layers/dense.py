@@ -1,37 +1,48 @@
-"""Dense layers: gated units, and MLPs that see a context."""
+"""Dense layers: gated units, and MLPs with a context."""
+
+from typing import Annotated, Any
 
 import keras
+import tensorflow as tf
 
-from tfvae import checks
+from tfvae import checks, config
+from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
 from tfvae.config import Configurable, register
+
+Context = tf.Tensor | None
+Int = int | tf.Tensor
+
+# Arguments that are replaced by the function or object that Keras has for them.
+Activation = Annotated[
+    config.Activation, lambda activation: keras.activations.get(activation)
+]
+Initializer = Annotated[
+    keras.initializers.Initializer | str,
+    lambda **argument: keras.initializers.get(*argument.values()),
+]
 
 
 @register
 class ContextMLP(Configurable, keras.layers.Layer):
     """Dense network `f(x, context)`, whose first layer is `W x + V context + b`.
 
-    As the context comes in by a sum, a single one serves any number of x, as where many
-    samples of z go with one example.
+    The context enters through a sum, so one context can serve many x, for instance many
+    samples of z for one example.
 
     Args:
         units: Width of the output.
         hidden_units: Width of each hidden layer.
         context_dim: Size of the context; 0 for none.
-        activation: Of the hidden layers.
-        kernel_initializer: Of the weights to the output.
+        activation: Activation of the hidden layers.
+        kernel_initializer: Initializer of the weights to the output.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[..., features]`.
-        context: `[..., context_dim]`, which broadcasts with x; None where there
-            is none.
+        context: `[..., context_dim]`, which broadcasts with x; None if there is none.
 
     Returns:
         A tensor `[..., units]`.
-
-    Raises:
-        TypeError: Where a width is no integer.
-        ValueError: Where it is below 1.
 
     Example:
         >>> network = tfvae.layers.ContextMLP(2, hidden_units=[16], context_dim=8)
@@ -41,29 +52,24 @@ class ContextMLP(Configurable, keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        hidden_units=(128,),
+        units: PositiveInt,
+        hidden_units: AnyWidths = (128,),
         *,
-        context_dim=0,
-        activation="relu",
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        context_dim: NonNegativeInt = 0,
+        activation: Activation = "relu",
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.units = checks.integer(units=units)
-        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
-        self.context_dim = checks.integer(minimum=0, context_dim=context_dim)
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        kept, initializer = {"dtype": self.dtype_policy}, self.kernel_initializer
+        kept = {"dtype": self.dtype_policy}
         self._dense = [
-            *(keras.layers.Dense(n, **kept) for n in self.hidden_units),
-            keras.layers.Dense(units, kernel_initializer=initializer, **kept),
+            *(keras.layers.Dense(n, **kept) for n in hidden_units),
+            keras.layers.Dense(units, kernel_initializer=kernel_initializer, **kept),
         ]
         first = self._dense[0].units
         self._from_context = keras.layers.Dense(first, use_bias=False, **kept)
 
-    def build(self, x_shape, context_shape=None):
+    def build(self, x_shape: tuple) -> None:
         if self.built:
             return
         width = x_shape[-1]
@@ -74,7 +80,7 @@ class ContextMLP(Configurable, keras.layers.Layer):
             self._from_context.build((None, self.context_dim))
         self.built = True
 
-    def call(self, x, context=None):
+    def call(self, x: tf.Tensor, context: Context = None) -> tf.Tensor:
         checks.width(self.context_dim, "context_dim", context=context)
         first, *others = self._dense
         y = dense(first, x)
@@ -84,22 +90,21 @@ class ContextMLP(Configurable, keras.layers.Layer):
             y = dense(layer, self.activation(y))
         return y
 
-    def compute_output_shape(self, x_shape, context_shape=None):
-        """`[..., units]`."""
+    def compute_output_shape(self, x_shape: tuple) -> tuple:
         return (*x_shape[:-1], self.units)
 
 
-def dense(layer, x):
-    """A Keras dense layer for any `[..., features]`, of which it takes no vector."""
+def dense(layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
+    """A Keras dense layer for `[..., features]`, a single vector included."""
     return layer(x[None])[0] if x.shape.rank == 1 else layer(x)
 
 
 @register
 class GatedDense(Configurable, keras.layers.Layer):
-    """A gated linear unit: `(W x + b) * sigmoid(V x + c)`.
+    """Gated linear unit: `(W x + b) * sigmoid(V x + c)`.
 
-    It has no flat parts as rectifiers have, and more of the signal's scale than tanh
-    lets through; each unit costs two dense ones.
+    Unlike a rectifier it has no flat parts, and unlike tanh it keeps the scale of the
+    signal. Each unit costs as much as two units of a dense layer.
 
     Args:
         units: Width of the output.
@@ -111,10 +116,6 @@ class GatedDense(Configurable, keras.layers.Layer):
     Returns:
         A tensor `[batch, ..., units]`.
 
-    Raises:
-        TypeError: Where `units` is no integer.
-        ValueError: Where it is below 1.
-
     Example:
         >>> tfvae.layers.GatedDense(300)(tf.zeros([5, 784])).shape
         TensorShape([5, 300])
@@ -124,18 +125,16 @@ class GatedDense(Configurable, keras.layers.Layer):
         https://arxiv.org/abs/1612.08083
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: PositiveInt, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = checks.integer(units=units)
         self.dense = keras.layers.Dense(2 * units, dtype=self.dtype_policy)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         if not self.dense.built:
             self.dense.build(input_shape)
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return keras.activations.glu(self.dense(x))
 
-    def compute_output_shape(self, input_shape):
-        """The shape of the input, with `units` features."""
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units)

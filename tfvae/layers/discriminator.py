@@ -1,13 +1,16 @@
 """The discriminator of adversarial models."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.config import Configurable, register
+from tfvae.checks import NonNegativeInt
+from tfvae.config import Configurable, Network, register
 
+_SpectralNorm = keras.layers.SpectralNormalization
 _WITH_KERNEL = (
     keras.layers.Dense,
     keras.layers.Conv1D,
@@ -18,43 +21,40 @@ _WITH_KERNEL = (
 
 @register
 class Discriminator(Configurable, keras.layers.Layer):
-    """Tells data from generated x: `logit(x) = w . h(x) + b`, and features on the way.
+    """Tells data from generated x: `logit(x) = w . h(x) + b`, and inner features.
 
-    The best one for given densities has `logit(x) = log p_data(x) - log p_gen(x)`. With
-    labels y the logit gains `v[y] . h(x)` (projection).
+    For given densities the best one has `logit(x) = log p_data(x) - log p_gen(x)`. With
+    labels y, `v[y] . h(x)` is added to the logit (projection).
 
     Args:
-        network: Keras model from x to h, `[batch, ...]`, which is flattened: without a
-            last layer for the logit, which is `head` of this layer. A layer that mixes
-            the rows of a batch should be a BatchNormalization, or `mixes_rows` True in
-            a subclass: then data and what was generated go through it apart.
-        feature_layer: Name of the inner layer of the network whose output the features
-            are; h when left out.
-        num_classes: Number of classes, where x is conditional on labels from 0.
-        spectral_normalization: Whether the kernels of dense and convolutional layers
-            have spectral norm 1, by `keras.layers.SpectralNormalization`, from the
-            first training step on; the network is copied then, with its weights.
+        network: Keras model from x to h, `[batch, ...]`, which is flattened. It does
+            not make the logit: `head` of this layer does. A layer that mixes the rows
+            of a batch must be a BatchNormalization or have an attribute `mixes_rows`
+            that is True: then data and generated x go through the network apart.
+        feature_layer: Name of the inner layer whose output is the features; None for h.
+        num_classes: Number of classes of labels y; 0 for none.
+        spectral_normalization: If True, the kernels of dense and convolutional layers
+            get spectral norm 1, by `keras.layers.SpectralNormalization`, from the first
+            training step on. The network is copied then, with its weights.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[batch, *event_shape]`.
-        y: Labels one-hot `[batch, num_classes]`, where there are some.
+        y: Labels one-hot `[batch, num_classes]`, if there are classes.
         training: Passed on to the network.
 
     Returns:
         Logits `[batch]` and features `[batch, ...]`, both float32.
 
     Raises:
-        TypeError: Where the network is no Keras layer.
-        ValueError: Where it has no layer of that name, or is no `keras.Sequential` or
-            functional model where one is needed.
+        ValueError: If `feature_layer` or `spectral_normalization` is given and the
+            network is no sequential or functional model.
 
     Example:
-        >>> network = tfvae.networks.mlp_encoder((8, 8, 1), [64, 32], "leaky_relu")
-        >>> discriminator = tfvae.layers.Discriminator(network)
-        >>> logits, features = discriminator(tf.zeros([5, 8, 8, 1]))
+        >>> discriminator = tfvae.layers.Discriminator(encoder)
+        >>> logits, features = discriminator(x)
         >>> logits.shape, features.shape
-        (TensorShape([5]), TensorShape([5, 32]))
+        (TensorShape([32]), TensorShape([32, 16]))
 
     References:
         Goodfellow et al., Generative Adversarial Networks, 2014,
@@ -66,75 +66,71 @@ class Discriminator(Configurable, keras.layers.Layer):
 
     def __init__(
         self,
-        network,
+        network: Network,
         *,
-        feature_layer=None,
-        num_classes=0,
-        spectral_normalization=False,
-        **kwargs,
-    ):
+        feature_layer: str | None = None,
+        num_classes: NonNegativeInt = 0,
+        spectral_normalization: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        layer = keras.layers.Layer
-        checks.instance(layer, "a Keras model or layer", network=network)
         if len(getattr(network, "outputs", "1")) != 1:
             checks.fail("a network with one output", network=network)
-        self.num_classes = checks.integer(minimum=0, num_classes=num_classes)
-        self.spectral_normalization = bool(spectral_normalization)
         if spectral_normalization:
             network = _normalized(network)
-        self.network, self.feature_layer = network, feature_layer
-        self._both = network
+        self.network = self._both = network
         if feature_layer is not None:
             self._both = _with_features(network, feature_layer)
         head = keras.layers.Dense(1 + num_classes, dtype="float32", name="head")
         self.head = _wrapped(head) if spectral_normalization else head
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         if self.built:
             return
         known, shape = self.input_shape, list(input_shape[1:])
         if known and list(known[1:]) != shape:
             checks.fail(f"of inputs {shape}", network=f"of inputs {list(known[1:])}")
-        _, h = self._features(tf.zeros([1, *input_shape[1:]]), training=False)
+        _, h = self._features(tf.zeros([1, *shape]), training=False)
         if h.shape[-1] == 1:
             expected = "to two features or more: `head` makes the logit"
             checks.fail(expected, network=f"to {list(h.shape)}")
         self.head.build((None, h.shape[-1]))
         self.built = True
 
-    def call(self, x, y=None, training=False):
+    def call(
+        self, x: tf.Tensor, y: tf.Tensor | None = None, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         features, h = self._features(x, training)
-        outputs = self.head(h, **self._mode(training))
+        mode = {"training": training} if self.spectral_normalization else {}
+        outputs = self.head(h, **mode)
         logits = outputs[:, 0]
         if self.num_classes:
             logits += tf.reduce_sum(outputs[:, 1:] * y, axis=-1)
         return logits, features
 
     @property
-    def mixes_rows(self):
-        """Whether what it says of one x depends on the others of the batch."""
+    def mixes_rows(self) -> bool:
+        """True if the outputs for one x depend on the other x of the batch."""
         return any(
             isinstance(layer, keras.layers.BatchNormalization)
-            for layer in self._flatten_layers()
+            or getattr(layer, "mixes_rows", False)
+            for layer in self._flatten_layers(include_self=False)
         )
 
     @property
-    def input_shape(self):
-        """Shape of x, batch first, where the network knows it, else None."""
+    def input_shape(self) -> tuple | None:
+        """Shape of x, batch first, if the network has one; otherwise None."""
         return getattr(self.network, "input_shape", None)
 
-    def _features(self, x, training):
+    def _features(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         both = self._both(x, training=training)
         features, h = both if self.feature_layer else (both, both)
         h = tf.reshape(h, [-1, math.prod(h.shape[1:])])
         return tf.cast(features, tf.float32), tf.cast(h, tf.float32)
 
-    def _mode(self, training):
-        return {"training": training} if self.spectral_normalization else {}
 
-
-def _with_features(network, name):
-    """A model of the network's inputs with the outputs of one layer and its own."""
+def _with_features(network: keras.layers.Layer, name: str) -> keras.Model:
+    """A model from the network's inputs to the outputs of one layer and to its own."""
     layers = {layer.name: layer for layer in getattr(network, "layers", [])}
     if not isinstance(network, keras.Model) or not hasattr(network, "inputs"):
         expected = "a functional or built sequential model with `feature_layer`"
@@ -143,8 +139,8 @@ def _with_features(network, name):
     return keras.Model(network.inputs, [layers[name].output, *network.outputs])
 
 
-def _normalized(network):
-    """A copy with a spectral norm of 1 in each layer that has a kernel."""
+def _normalized(network: keras.layers.Layer) -> keras.Model:
+    """A copy with spectral norm 1 in each layer that has a kernel."""
     if not isinstance(network, keras.Model):
         expected = "a functional or sequential model with `spectral_normalization`"
         checks.fail(expected, network=network)
@@ -155,24 +151,23 @@ def _normalized(network):
     return copy
 
 
-def _clone(layer):
+def _clone(layer: keras.layers.Layer) -> keras.layers.Layer:
     if isinstance(layer, keras.Model):
         return _normalized(layer)
     copy = layer.__class__.from_config(layer.get_config())
     if isinstance(layer, _WITH_KERNEL):
         return _wrapped(copy)
-    if isinstance(layer, keras.layers.SpectralNormalization):
-        return copy
-    if any(len(weight.shape) > 1 for weight in layer.weights):
+    if not isinstance(layer, _SpectralNorm) and any(
+        len(weight.shape) > 1 for weight in layer.weights
+    ):
         expected = "of dense and convolutional layers with `spectral_normalization`"
         checks.fail(expected, network=layer)
     return copy
 
 
-def _inner(layer):
-    wrapper = keras.layers.SpectralNormalization
-    return layer.layer if isinstance(layer, wrapper) else layer
+def _inner(layer: keras.layers.Layer) -> keras.layers.Layer:
+    return layer.layer if isinstance(layer, _SpectralNorm) else layer
 
 
-def _wrapped(layer):
-    return keras.layers.SpectralNormalization(layer, name=layer.name)
+def _wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+    return _SpectralNorm(layer, name=layer.name)

@@ -1,28 +1,28 @@
-"""An encoder of two inputs: the data, and what is observed beside them."""
+"""Encoder with two inputs: the data x and the auxiliary observation u."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfvae import checks
-from tfvae.config import Configurable, register
-from tfvae.layers.dense import ContextMLP
+from tfvae.checks import Widths
+from tfvae.config import Configurable, Network, register
+from tfvae.layers.dense import Activation, ContextMLP
 
 
 @register
 class JointEncoder(Configurable, keras.layers.Layer):
-    """Features of x and u together: an encoder of x, and dense layers that see u too.
+    """Features of x and u together: `h(x, u) = MLP(encoder(x), network(u))`.
 
-    As the encoder of a posterior it makes `q(z | x, u)` of `q(z | x)`:
-    `h(x, u) = MLP(encoder(x), network(u))`.
+    With it as its encoder, a posterior is `q(z | x, u)` instead of `q(z | x)`.
 
     Args:
-        encoder: Network from x to features; the user's own, or of `tfvae.networks`.
-        hidden_units: Width of each dense layer; the last is that of the features.
-        network: Keras model or layer from u, of labels one-hot, to what the dense
-            layers see of it; u itself when left out.
-        activation: Of the dense layers.
+        encoder: Network from x to features, for instance of `tfvae.networks`.
+        hidden_units: Width of each dense layer; the last width is that of the features.
+        network: Keras model or layer applied to u first (to labels one-hot); None for u
+            itself.
+        activation: Activation of every dense layer.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
@@ -32,61 +32,56 @@ class JointEncoder(Configurable, keras.layers.Layer):
     Returns:
         A tensor `[batch, hidden_units[-1]]`.
 
-    Raises:
-        TypeError: Where a network is no Keras layer or a width no integer.
-        ValueError: Where a width is below 1, or none is given.
-
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8,), [64])
         >>> joint = tfvae.layers.JointEncoder(encoder, [64, 32])
-        >>> joint((tf.zeros([5, 8]), tf.zeros([5, 3]))).shape
-        TensorShape([5, 32])
+        >>> joint((x, tf.zeros([32, 3]))).shape
+        TensorShape([32, 32])
     """
 
-    def __init__(
-        self, encoder, hidden_units=(128,), *, network=None, activation="relu", **kwargs
-    ):
-        super().__init__(**kwargs)
-        layer, expected = keras.layers.Layer, "a Keras model or layer"
-        self.encoder = checks.instance(layer, expected, encoder=encoder)
-        if network is not None:
-            checks.instance(layer, expected, network=network)
-        self.network = network
-        self.hidden_units = checks.integers(hidden_units=hidden_units)
-        self.activation = keras.activations.get(activation)
-        self._mlp = None  # the size of what it sees is known in `build`
+    takes_context = True  # a posterior over this network passes `(x, context)`
 
-    def build(self, input_shape):
+    def __init__(
+        self,
+        encoder: Network,
+        hidden_units: Widths = (128,),
+        *,
+        network: Network | None = None,
+        activation: Activation = "relu",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._mlp = None  # `build` learns the size of the context
+
+    def build(self, input_shape: tuple[tuple, tuple]) -> None:
         if self._mlp is not None:
             return
-        x_shape, u_shape = input_shape
-        rows = tf.zeros([1, *x_shape[1:]]), tf.zeros([1, *u_shape[1:]])
+        rows = [tf.zeros([1, *shape[1:]]) for shape in input_shape]
         features, context = self._features(rows, training=False)
         *hidden, units = self.hidden_units
-        self._mlp = ContextMLP(
-            units,
-            hidden,
-            context_dim=context.shape[-1],
-            activation=self.activation,
-            dtype=self.dtype_policy,
-        )
+        options = {"activation": self.activation, "dtype": self.dtype_policy}
+        size = context.shape[-1]
+        self._mlp = ContextMLP(units, hidden, context_dim=size, **options)
         self._mlp.build((None, features.shape[-1]))
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(
+        self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False
+    ) -> tf.Tensor:
         return self.activation(self._mlp(*self._features(inputs, training)))
 
     @property
-    def input_shape(self):
-        """Shape of x, batch first, where the encoder knows it, else None."""
+    def input_shape(self) -> tuple | None:
+        """Shape of x, batch first, if the encoder has one; otherwise None."""
         return getattr(self.encoder, "input_shape", None)
 
-    def _features(self, inputs, training):
+    def _features(
+        self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         x, u = inputs
         features = self.encoder(x, training=training)
         context = u if self.network is None else self.network(u, training=training)
         return _flat(features), _flat(context)
 
 
-def _flat(x):
+def _flat(x: tf.Tensor) -> tf.Tensor:
     return keras.ops.reshape(x, [-1, math.prod(x.shape[1:])])

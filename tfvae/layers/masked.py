@@ -1,46 +1,60 @@
-"""Masked networks (MADE): each output sees chosen inputs only."""
+"""Masked networks (MADE): each output depends on chosen inputs only."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
 from tfvae.config import Configurable, register
-from tfvae.layers.dense import dense
+from tfvae.layers.dense import Activation, Context, Initializer, Int, dense
 
 ORDERS = ("natural", "reversed", "random")
+
+
+def _degrees(**argument: Any) -> np.ndarray:
+    """Degrees as an array `[masks, units]`."""
+    try:
+        degrees = np.atleast_2d(np.asarray(*argument.values()))
+    except ValueError:  # lists of different lengths
+        degrees = np.zeros(0)
+    if degrees.dtype.kind not in "iu" or degrees.ndim != 2 or not degrees.size:
+        expected = "a list of integers, or a list of such lists"
+        checks.fail(expected, error=TypeError, **argument)
+    return degrees
+
+
+Degrees = Annotated[npt.ArrayLike, _degrees]
 
 
 @register
 class MaskedDense(Configurable, keras.layers.Layer):
     """Dense layer without some connections: `y = x (W * mask) + b`.
 
-    Output j sees input i where `in_degrees[i] <= out_degrees[j]`, or with `strict`
-    where it is below. The mask multiplies the weights in each call, so that neither
-    optimizer nor initializer can fill what it leaves out.
+    Output j depends on input i if `in_degrees[i] <= out_degrees[j]`, or with `strict`
+    if `in_degrees[i] < out_degrees[j]`. The mask multiplies the weights in each call,
+    so no optimizer and no initializer can restore a connection.
 
     Args:
-        in_degrees: An integer for each input; or a list of such lists, among which
-            `mask_index` chooses.
+        in_degrees: An integer for each input; or a list of such lists, from which
+            `mask_index` selects.
         out_degrees: The same for each output.
-        strict: Whether equal degrees are kept apart.
-        use_bias: Whether to add b.
-        kernel_initializer: Of W.
+        strict: If True, equal degrees are not connected.
+        use_bias: If True, b is added.
+        kernel_initializer: Initializer of W.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[..., inputs]`.
-        mask_index: Which of the lists of degrees to use, an integer or a tensor.
+        mask_index: Index of the lists of degrees to use, an integer or a tensor.
 
     Returns:
         A tensor `[..., outputs]`.
-
-    Raises:
-        TypeError: Where degrees are no integers.
-        ValueError: Where the lists of degrees do not go together, or x has another
-            width.
 
     Example:
         >>> layer = tfvae.layers.MaskedDense([1, 2, 3], [1, 2, 3], strict=True)
@@ -56,109 +70,90 @@ class MaskedDense(Configurable, keras.layers.Layer):
 
     def __init__(
         self,
-        in_degrees,
-        out_degrees,
+        in_degrees: Degrees,
+        out_degrees: Degrees,
         *,
-        strict=False,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        strict: bool = False,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self._inputs = _degrees(in_degrees=in_degrees)
-        self._outputs = _degrees(out_degrees=out_degrees)
-        self.in_degrees = np.asarray(in_degrees).tolist()
-        self.out_degrees = np.asarray(out_degrees).tolist()
-        self.strict, self.use_bias = bool(strict), bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        if len(self._inputs) != len(self._outputs):
-            expected = f"degrees for {len(self._inputs)} masks, as `in_degrees`"
-            checks.fail(expected, out_degrees=out_degrees)
+        if len(in_degrees) != len(out_degrees):
+            expected = f"degrees for {len(in_degrees)} masks, as `in_degrees`"
+            checks.fail(expected, out_degrees=out_degrees.tolist())
 
-    def build(self, x_shape=None):
+    def build(self, x_shape: tuple | None = None) -> None:
         if self.built:
             return
-        shape = self._inputs.shape[1], self._outputs.shape[1]
+        shape = self.in_degrees.shape[1], self.out_degrees.shape[1]
         if x_shape is not None and x_shape[-1] != shape[0]:
             checks.fail(f"of width {shape[0]}, as `in_degrees`", x=x_shape)
-        self.kernel = self.add_weight(
-            name="kernel", shape=shape, initializer=self.kernel_initializer
-        )
-        self.bias = None
+        options = {"shape": shape, "initializer": self.kernel_initializer}
+        self.kernel, self.bias = self.add_weight(name="kernel", **options), None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias", shape=shape[1:], initializer="zeros"
-            )
+            shape = shape[1:]
+            self.bias = self.add_weight(name="bias", shape=shape, initializer="zeros")
         self.built = True
 
-    def call(self, x, mask_index=0):
+    def call(self, x: tf.Tensor, mask_index: Int = 0) -> tf.Tensor:
         y = tf.tensordot(x, self.kernel * self._mask(mask_index), 1)
         return y if self.bias is None else y + self.bias
 
     @property
-    def masks(self):
+    def masks(self) -> np.ndarray:
         """All masks, `[masks, inputs, outputs]`, of 0 and 1."""
-        return self._compare(self._inputs, self._outputs).astype("float32")
+        return self._compare(self.in_degrees, self.out_degrees).astype("float32")
 
-    def compute_output_shape(self, x_shape):
-        """The shape of the input, with one number for each of `out_degrees`."""
-        return (*x_shape[:-1], self._outputs.shape[1])
+    def compute_output_shape(self, x_shape: tuple) -> tuple:
+        return (*x_shape[:-1], self.out_degrees.shape[1])
 
-    def _mask(self, index):
+    def _mask(self, index: Int) -> tf.Tensor:
+        degrees, num_masks = (self.in_degrees, self.out_degrees), len(self.in_degrees)
         if isinstance(index, int):
-            checks.integer(minimum=0, maximum=len(self._inputs) - 1, mask_index=index)
-        if len(self._inputs) == 1:
-            mask = self._compare(self._inputs[0], self._outputs[0])
-        else:
-            mask = self._compare(
-                tf.gather(self._inputs, index), tf.gather(self._outputs, index)
-            )
-        return tf.cast(mask, self.compute_dtype)
+            checks.integer(minimum=0, maximum=num_masks - 1, mask_index=index)
+        chosen = (d[0] if num_masks == 1 else tf.gather(d, index) for d in degrees)
+        return tf.cast(self._compare(*chosen), self.compute_dtype)
 
-    def _compare(self, inputs, outputs):
+    def _compare(self, inputs: Any, outputs: Any) -> Any:
         inputs, outputs = inputs[..., :, None], outputs[..., None, :]
         return inputs < outputs if self.strict else inputs <= outputs
 
 
 @register
 class MaskedMLP(Configurable, keras.layers.Layer):
-    """MADE network: the parameters of x_i, from those x_j that come before it.
+    """MADE network: parameters for x_i, from those x_j that come before x_i.
 
-    In an order of the dimensions each input has its place 1..D as its degree, and each
-    hidden unit a degree in 1..D-1. A unit sees what has at most its degree, and the
-    parameters of x_i what is below the degree of i. Where there is a context, every
-    unit sees it, so `f(x, context)[..., i, :]` depends on `context` and on the x_j
-    before i.
+    The degree of an input is its place 1..D in an order of the dimensions. Each hidden
+    unit has a degree in 1..D-1 and depends on units of at most its degree. The
+    parameters of x_i depend on units below the degree of i. A context is an input to
+    every unit, so `f(x, context)[..., i, :]` depends on `context` and on the x_j before
+    x_i.
 
     Args:
-        dim: Number of dimensions D of x, 1 or more.
-        params_size: Parameters for each dimension.
+        dim: Number of dimensions D of x.
+        params_size: Number of parameters for each dimension.
         hidden_units: Width of each hidden layer; `[]` for a linear map.
-        order: `"natural"`, `"reversed"`, `"random"`, or a list of the dimensions, the
-            first one first.
-        activation: Of the hidden layers.
+        order: `"natural"`, `"reversed"`, `"random"`, or a list of the dimensions, first
+            one first.
+        activation: Activation of the hidden layers.
         context_dim: Size of the context; 0 for none.
-        direct: Whether the inputs are connected with the outputs too.
-        sampled: Whether the degrees of hidden units are drawn at random, as in the
-            paper, or spread evenly.
-        num_masks: Number of masks, and where the order is random of orders, among which
-            `mask_index` chooses.
-        seed: Of everything random in the masks.
-        kernel_initializer: Of the weights to the outputs.
+        direct: If True, the inputs are also connected with the outputs.
+        sampled: If True, the degrees of hidden units are drawn at random, as in the
+            paper; otherwise they are spread evenly.
+        num_masks: Number of masks, and of orders if the order is random, from which
+            `mask_index` selects.
+        seed: Seed of random orders and degrees.
+        kernel_initializer: Initializer of the weights to the outputs.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[..., dim]`.
-        context: `[..., context_dim]`, which broadcasts with x; None where there is
-            none.
-        mask_index: Which mask to use, an integer or a tensor.
+        context: `[..., context_dim]`, which broadcasts with x; None if there is none.
+        mask_index: Index of the mask to use, an integer or a tensor.
 
     Returns:
         A tensor `[..., dim, params_size]`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where a number is too low or the order is no permutation.
 
     Example:
         >>> network = tfvae.layers.MaskedMLP(3, params_size=2, hidden_units=[16])
@@ -166,40 +161,49 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         TensorShape([5, 3, 2])
 
     References:
-        Germain et al., MADE: Masked Autoencoder for Distribution Estimation, 2015,
-        https://arxiv.org/abs/1502.03509
+        As `MaskedDense`.
     """
 
     def __init__(
         self,
-        dim,
-        params_size=1,
-        hidden_units=(320, 320),
+        dim: PositiveInt,
+        params_size: PositiveInt = 1,
+        hidden_units: AnyWidths = (320, 320),
         *,
-        order="natural",
-        activation="relu",
-        context_dim=0,
-        direct=False,
-        sampled=False,
-        num_masks=1,
-        seed=0,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        order: str | Sequence[int] = "natural",
+        activation: Activation = "relu",
+        context_dim: NonNegativeInt = 0,
+        direct: bool = False,
+        sampled: bool = False,
+        num_masks: PositiveInt = 1,
+        seed: NonNegativeInt = 0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.dim = checks.integer(dim=dim)
-        self.params_size = checks.integer(params_size=params_size)
-        self.hidden_units = checks.integers(empty=True, hidden_units=hidden_units)
-        self.order = order
-        self.activation = keras.activations.get(activation)
-        self.context_dim = checks.integer(minimum=0, context_dim=context_dim)
-        self.direct, self.sampled = bool(direct), bool(sampled)
-        self.num_masks = checks.integer(num_masks=num_masks)
-        self.seed = checks.integer(minimum=0, seed=seed)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self._make_layers()
+        rng, kept = np.random.default_rng(seed), {"dtype": self.dtype_policy}
+        self.places = np.stack([_places(order, dim, rng) for _ in range(num_masks)])
+        degrees, drawn_by = [self.places], rng if sampled else None
+        for units in hidden_units:
+            most = max(1, dim - 1)
+            degrees.append(_hidden_degrees(units, most, degrees[-1], drawn_by))
+        outputs = np.repeat(self.places, params_size, axis=-1)
+        last = {"strict": True, "kernel_initializer": kernel_initializer, **kept}
+        self.masked = [
+            *(MaskedDense(*pair, **kept) for pair in itertools.pairwise(degrees)),
+            MaskedDense(degrees[-1], outputs, **last),
+        ]
+        self.shortcut = []
+        if direct:
+            self.shortcut.append(
+                MaskedDense(self.places, outputs, use_bias=False, **last)
+            )
+        widths = [*hidden_units, outputs.shape[-1]] if context_dim else []
+        self._conditioners = [
+            keras.layers.Dense(units, use_bias=False, **kept) for units in widths
+        ]
 
-    def build(self, x_shape=None, context_shape=None):
+    def build(self, x_shape: tuple | None = None) -> None:
         for layer in (*self.masked, *self.shortcut):
             layer.build()
         for layer in self._conditioners:
@@ -207,7 +211,9 @@ class MaskedMLP(Configurable, keras.layers.Layer):
                 layer.build((None, self.context_dim))
         self.built = True
 
-    def call(self, x, context=None, mask_index=0):
+    def call(
+        self, x: tf.Tensor, context: Context = None, mask_index: Int = 0
+    ) -> tf.Tensor:
         checks.width(self.dim, "dim", x=x)
         checks.width(self.context_dim, "context_dim", context=context)
         params, shifts = x, self.shifts(context)
@@ -220,71 +226,38 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         outer = keras.ops.shape(params)[:-1]
         return keras.ops.reshape(params, (*outer, self.dim, self.params_size))
 
-    def shifts(self, context):
-        """What a context adds in each layer; 0 where there is none."""
+    def shifts(self, context: Context) -> list[tf.Tensor | float]:
+        """Contribution of the context to each layer; 0 if there is no context."""
         if not self.context_dim:
             return [0.0] * len(self.masked)
         return [dense(layer, context) for layer in self._conditioners]
 
-    def compute_output_shape(self, x_shape, context_shape=None):
-        """`[..., dim, params_size]`."""
+    def compute_output_shape(self, x_shape: tuple) -> tuple:
         return (*x_shape[:-1], self.dim, self.params_size)
 
-    def _make_layers(self):
-        rng = np.random.default_rng(self.seed)
-        places = [_places(self.order, self.dim, rng) for _ in range(self.num_masks)]
-        self.places = np.stack(places)
-        degrees = [self.places]
-        for units in self.hidden_units:
-            degrees.append(self._hidden_degrees(units, degrees[-1], rng))
-        outputs = np.repeat(degrees[0], self.params_size, axis=-1)
-        kept = {"dtype": self.dtype_policy}
-        last = {"strict": True, "kernel_initializer": self.kernel_initializer, **kept}
-        self.masked = [
-            *(MaskedDense(*pair, **kept) for pair in itertools.pairwise(degrees)),
-            MaskedDense(degrees[-1], outputs, **last),
-        ]
-        self.shortcut = (
-            [MaskedDense(degrees[0], outputs, use_bias=False, **last)]
-            if self.direct
-            else []
-        )
-        widths = [*self.hidden_units, outputs.shape[-1]] if self.context_dim else []
-        self._conditioners = [
-            keras.layers.Dense(units, use_bias=False, **kept) for units in widths
-        ]
 
-    def _hidden_degrees(self, units, previous, rng):
-        most = max(1, self.dim - 1)
-        if self.sampled:  # a degree below all before it would see nothing
-            least = previous.min(axis=-1, keepdims=True)
-            return rng.integers(least, most + 1, (self.num_masks, units))
-        even = 1 + np.arange(units) * most // units
-        return np.tile(even, (self.num_masks, 1))
+def _hidden_degrees(
+    units: int, most: int, previous: np.ndarray, rng: np.random.Generator | None
+) -> np.ndarray:
+    """Degrees from 1 to `most`: drawn at random, or spread evenly without `rng`."""
+    if rng is None:
+        return np.tile(1 + np.arange(units) * most // units, (len(previous), 1))
+    # A unit whose degree is below all degrees before it would have no inputs.
+    least = previous.min(axis=-1, keepdims=True)
+    return rng.integers(least, most + 1, (len(previous), units))
 
 
-def _degrees(**argument):
-    """Degrees as an array `[masks, units]`."""
-    ((_, value),) = argument.items()
-    try:
-        degrees = np.atleast_2d(np.asarray(value))
-    except ValueError:  # lists of different lengths
-        degrees = np.zeros(0)
-    if degrees.dtype.kind not in "iu" or degrees.ndim != 2 or not degrees.size:
-        expected = "a list of integers, or a list of such lists"
-        checks.fail(expected, error=TypeError, **argument)
-    return degrees
-
-
-def _places(order, dim, rng):
+def _places(
+    order: str | Sequence[int], dim: int, rng: np.random.Generator
+) -> np.ndarray:
     """The place of each dimension in an order, 1 for the first."""
+    natural = np.arange(dim)
     if isinstance(order, str):
         checks.one_of(ORDERS, order=order)
-        natural = np.arange(dim)
         orders = {"natural": natural, "reversed": natural[::-1]}
         order = orders[order] if order in orders else rng.permutation(dim)
-    elif not isinstance(order, (list, tuple)) or sorted(map(str, order)) != sorted(
-        map(str, range(dim))
+    elif not isinstance(order, (list, tuple)) or (
+        sorted(map(str, order)) != sorted(map(str, natural))
     ):
         expected = f"one of {list(ORDERS)} or a permutation of range({dim})"
         checks.fail(expected, order=order)

@@ -1,10 +1,12 @@
-"""The networks of PixelCNN: plain and residual, or gated with two stacks."""
+"""The networks of PixelCNN: residual blocks, or gated blocks with two stacks."""
+
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfvae.config import register
+from tfvae.layers.dense import Int
 from tfvae.layers.pixel_network import PixelNetwork, halves, put, square
 
 
@@ -14,57 +16,43 @@ class GatedPixelNetwork(PixelNetwork):
 
     In each block, for features v of the vertical and h of the horizontal stack,
     `v' = v + gate(V * v)` and `h' = h + W * g` with `g = gate(H * h + U * (V * v))`,
-    where `gate(a, b) = tanh(a) sigmoid(b)`, and a context is added inside of the gates.
-    The last layers take a sum of `S * g` over all blocks. There is no blind spot: with
-    enough blocks a pixel sees all before it.
+    where `gate(a, b) = tanh(a) sigmoid(b)`. A context is added inside the gates. The
+    last layers take a sum of `S * g` over all blocks. There is no blind spot: with
+    enough blocks a pixel depends on all pixels before it.
 
-    Args:
-        event_shape: Shape of one image, `(height, width, channels)`.
-        filters: Features of each stack.
-        num_blocks: Number of blocks, the first one included.
-        params_size: Parameters for each element, as the likelihood wants them.
-        kernel_size: Columns of a block's window, an odd number.
-        first_kernel_size: The same of the first block.
-        context_dim: Size of the context that all pixels see; 0 for none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where one is too low or a window's size is even.
+    The arguments are those of `PixelNetwork`. `filters` counts features of each stack,
+    `num_blocks` includes the first block, and a block's window is the upper half of a
+    square.
 
     Example:
-        >>> network = tfvae.layers.GatedPixelNetwork((8, 8, 3), 12, 2, params_size=4)
-        >>> network(tf.zeros([5, 8, 8, 3])).shape
-        TensorShape([5, 8, 8, 12])
+        >>> network = tfvae.layers.GatedPixelNetwork((8, 8, 1), 12, 2, params_size=4)
+        >>> network(x).shape
+        TensorShape([32, 8, 8, 4])
 
     References:
         van den Oord et al., Conditional Image Generation with PixelCNN Decoders, 2016,
         https://arxiv.org/abs/1606.05328
     """
 
-    def _make_layers(self):
-        double, single = self._degrees(*[self.filters] * 2), self._degrees(self.filters)
-        v_degrees = h_degrees = self._degrees(self.event_shape[-1])
-        self._stream = double
-        self.blocks = []
+    def _make_layers(self) -> list[int]:
+        single, double = self._degrees(self.filters), self._degrees(*[self.filters] * 2)
+        inputs, self.blocks = self._degrees(self.event_shape[-1]), []
         for i in range(self.num_blocks):
             reach = (self.kernel_size if i else self.first_kernel_size) // 2
-            # The first block's rows are those above alone.
+            # The rows of the first block are those above only.
             rows = {"above": reach if i else reach - 1, "whole_rows": True}
-            self.blocks.append(
-                _Gated(
-                    not i,
-                    self._conv(v_degrees, double, **rows, left=reach, right=reach),
-                    self._conv(double, double, whole_rows=True),
-                    self._conv(h_degrees, double, left=reach, strict=not i),
-                    self._conv(single, np.concatenate([single, double])),
-                )
+            block = _Gated(
+                not i,
+                self._conv(inputs, double, **rows, left=reach, right=reach),
+                self._conv(double, double, whole_rows=True),
+                self._conv(inputs, double, left=reach, strict=not i),
+                self._conv(single, single + double),
             )
-            self._add_context(4 * self.filters)
-            v_degrees = h_degrees = single
+            self.blocks.append(block)
+            inputs = single
+        return double
 
-    def features(self, x, shifts):
-        """See `PixelNetwork`."""
+    def features(self, x: tf.Tensor, shifts: list) -> tf.Tensor:
         v, h = tf.pad(x, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1], x
         total = 0
         for block, shift in zip(self.blocks, shifts, strict=True):
@@ -73,10 +61,10 @@ class GatedPixelNetwork(PixelNetwork):
             total += skip
         return total
 
-    def start(self, num_rows):
-        """See `PixelNetwork`: rows above, what they give, pixels before."""
-        _, width, channels = self.event_shape
-        memory, features = [], channels
+    def start(self, num_rows: Int) -> list:
+        """Rows above, their contribution to the current row, and the pixels before."""
+        _, width, features = self.event_shape
+        memory = []
         for block in self.blocks:
             rows = tf.zeros([num_rows, block.vertical.above, width, features])
             from_above = tf.zeros([num_rows, 1, width, 2 * self.filters])
@@ -85,13 +73,13 @@ class GatedPixelNetwork(PixelNetwork):
             features = self.filters
         return memory
 
-    def next_row(self, row, x_above, memory, shifts):
-        """See `PixelNetwork`: the vertical stack of a row."""
+    def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
+        """The vertical stack of a row."""
         v, new = None, []
         for block, (rows, _, before), shift in zip(
             self.blocks, memory, shifts, strict=True
         ):
-            window = x_above
+            window = above
             if not block.first:
                 rows = tf.concat([rows, v], axis=1)
                 window, rows = block.vertical.padded(rows), rows[:, 1:]
@@ -99,12 +87,11 @@ class GatedPixelNetwork(PixelNetwork):
             new.append((rows, from_above, tf.zeros_like(before)))
         return new
 
-    def at(self, column, window, memory, shifts):
-        """See `PixelNetwork`: the horizontal stack of a pixel."""
+    def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
+        """The horizontal stack of a pixel."""
         h, total, new = None, 0, []
-        for block, (rows, all_from_above, before) in zip(
-            self.blocks, memory, strict=True
-        ):
+        for block, kept in zip(self.blocks, memory, strict=True):
+            rows, all_from_above, before = kept
             if block.first:
                 reach = block.horizontal.left
                 window = window[:, reach:, : reach + 1]
@@ -119,37 +106,49 @@ class GatedPixelNetwork(PixelNetwork):
 
 
 class _Gated(keras.layers.Layer):
-    """One block of the two stacks, once its windows are summed up."""
+    """One block of the two stacks, after its convolutions over windows."""
 
-    def __init__(self, first, vertical, to_horizontal, horizontal, out, **kwargs):
+    def __init__(
+        self,
+        first: bool,
+        vertical: keras.layers.Layer,
+        to_horizontal: keras.layers.Layer,
+        horizontal: keras.layers.Layer,
+        out: keras.layers.Layer,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.first = first
         self.vertical, self.to_horizontal = vertical, to_horizontal
         self.horizontal, self.out = horizontal, out
 
-    def down(self, v, y, shift):
-        """The vertical stack's features, and what the horizontal one takes of them.
+    def down(
+        self, v: tf.Tensor | None, y: tf.Tensor, shift: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The vertical stack's features, and their contribution to the horizontal one.
 
         Args:
-            v: Those of the block before.
-            y: What `vertical` gives for them.
-            shift: What the context adds.
+            v: Features of the block before.
+            y: Output of `vertical` for them.
+            shift: Contribution of the context.
         """
         for_rows, for_pixels = halves(shift)
-        new = gate(y + for_rows)
+        new = _gate(y + for_rows)
         from_above = self.to_horizontal(y) + for_pixels
         return new if self.first else v + new, from_above
 
-    def across(self, h, y, from_above):
-        """The horizontal stack's features, and what the last layers take of them.
+    def across(
+        self, h: tf.Tensor | None, y: tf.Tensor, from_above: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The horizontal stack's features, and their contribution to the last layers.
 
         Args:
-            h: Those of the block before.
-            y: What `horizontal` gives for them.
-            from_above: What the vertical stack gives.
+            h: Features of the block before.
+            y: Output of `horizontal` for them.
+            from_above: Contribution of the vertical stack.
         """
-        y = self.out(gate(y + from_above))
-        # Of slices the gradient would take ten times as long.
+        y = self.out(_gate(y + from_above))
+        # With slices the gradient would take ten times as long.
         new, for_last = tf.split(y, [y.shape[-1] // 3, -1], axis=-1)
         return new if self.first else h + new, for_last
 
@@ -158,70 +157,59 @@ class _Gated(keras.layers.Layer):
 class ResidualPixelNetwork(PixelNetwork):
     """PixelCNN as first published: residual blocks of masked convolutions.
 
-    Each block is `y' = y + W2 * relu(M * relu(W1 * relu(y)))`, of 1 x 1 convolutions W
-    and a masked one M, which halves the features and doubles them again. It has a blind
-    spot: a pixel sees nothing of what lies to its upper right beyond a diagonal, see
+    Each block is `y' = y + W2 * relu(M * relu(W1 * relu(y)))`, with 1 x 1 convolutions
+    W and a masked convolution M between half as many features. It has a blind spot: a
+    pixel does not depend on the pixels to its upper right beyond a diagonal, see
     `GatedPixelNetwork`.
 
-    Args:
-        event_shape: Shape of one image, `(height, width, channels)`.
-        filters: Features in the middle of a block; there are twice as many between.
-        num_blocks: Number of blocks after the first layer.
-        params_size: Parameters for each element, as the likelihood wants them.
-        kernel_size: Rows and columns of a block's window, an odd number.
-        first_kernel_size: The same of the first layer.
-        context_dim: Size of the context that all pixels see; 0 for none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Raises:
-        TypeError: Where a number is no integer.
-        ValueError: Where one is too low or a window's size is even.
+    The arguments are those of `PixelNetwork`. `filters` counts the features in the
+    middle of a block; there are twice as many between blocks. `num_blocks` counts the
+    blocks after the first layer.
 
     Example:
         >>> network = tfvae.layers.ResidualPixelNetwork((8, 8, 1), 12, num_blocks=2)
-        >>> network(tf.zeros([5, 8, 8, 1])).shape
-        TensorShape([5, 8, 8, 1])
+        >>> network(x).shape
+        TensorShape([32, 8, 8, 1])
 
     References:
         van den Oord et al., Pixel Recurrent Neural Networks, 2016,
         https://arxiv.org/abs/1601.06759
     """
 
-    def _make_layers(self):
-        middle, self._stream = map(self._degrees, [self.filters, 2 * self.filters])
-        self.first, self.blocks = self._first(), []
+    context_width = 1
+
+    def _make_layers(self) -> list[int]:
+        middle, stream = map(self._degrees, [self.filters, 2 * self.filters])
+        self.first, self.blocks = self._first(stream), []
         for _ in range(self.num_blocks):
             block = (
-                self._conv(self._stream, middle),
+                self._conv(stream, middle),
                 self._conv(middle, middle, **square(self.kernel_size)),
-                self._conv(middle, self._stream),
+                self._conv(middle, stream),
             )
             self.blocks.append(block)
-            self._add_context(self.filters)
+        return stream
 
-    def features(self, x, shifts):
-        """See `PixelNetwork`."""
+    def features(self, x: tf.Tensor, shifts: list) -> tf.Tensor:
         y = self.first(x)
         for (narrow, masked, widen), shift in zip(self.blocks, shifts, strict=True):
             z = masked(tf.nn.relu(narrow(tf.nn.relu(y)))) + shift
             y += widen(tf.nn.relu(z))
         return y
 
-    def start(self, num_rows):
-        """See `PixelNetwork`: the narrow features of the rows in a window."""
+    def start(self, num_rows: Int) -> list:
+        """The features in the middle of each block, for the rows in a window."""
         reach = self.kernel_size // 2
         shape = [reach + 1, reach + self.event_shape[1] + reach, self.filters]
         return [tf.zeros([num_rows, *shape])] * self.num_blocks
 
-    def next_row(self, row, x_above, memory, shifts):
-        """See `PixelNetwork`."""
+    def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
         return [
             tf.concat([rows[:, 1:], tf.zeros_like(rows[:, :1])], axis=1)
             for rows in memory
         ]
 
-    def at(self, column, window, memory, shifts):
-        """See `PixelNetwork`."""
+    def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         y, new, size = self.first.valid(window), [], self.kernel_size
         for block, rows, shift in zip(self.blocks, memory, shifts, strict=True):
             narrow, masked, widen = block
@@ -234,7 +222,7 @@ class ResidualPixelNetwork(PixelNetwork):
         return y, new
 
 
-def gate(y):
+def _gate(y: tf.Tensor) -> tf.Tensor:
     """`tanh(a) sigmoid(b)` for the halves a and b of features."""
     a, b = tf.split(y, 2, axis=-1)
     return tf.tanh(a) * tf.sigmoid(b)
