@@ -169,7 +169,8 @@ def state(model: keras.Model) -> list[keras.Variable]:
 def _terms_and_losses(
     model: keras.Model, data: Any, training: bool
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    with tf.control_dependencies(tf.nest.flatten(data)):  # no seed without data
+    batch = [part for part in tf.nest.flatten(data) if part is not None]
+    with tf.control_dependencies(batch):  # no seed without data
         seed = seeds.from_generator(model.seed_generator)
     terms = model.terms(data, seed, training=training)
     penalty = tf.add_n([0.0, *model.losses])
