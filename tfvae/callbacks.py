@@ -25,6 +25,8 @@ __all__ = [
     "Traversals",
 ]
 
+Location = str | os.PathLike[str] | None
+
 
 class Picture(keras.callbacks.Callback):
     """A figure drawn every `every` epochs, for a folder, for TensorBoard or for both.
@@ -55,8 +57,8 @@ class Picture(keras.callbacks.Callback):
         name: str,
         *,
         every: PositiveInt = 1,
-        folder: str | os.PathLike[str] | None = None,
-        log_dir: str | os.PathLike[str] | None = None,
+        folder: Location = None,
+        log_dir: Location = None,
     ):
         super().__init__()
         if not callable(draw):
@@ -115,8 +117,8 @@ class SampleGrid(Picture):
         *,
         seed: int = 0,
         every: int = 1,
-        folder: str | os.PathLike[str] | None = None,
-        log_dir: str | os.PathLike[str] | None = None,
+        folder: Location = None,
+        log_dir: Location = None,
         **given: Any,
     ):
         options = {"num_samples": num_samples, "seed": seed, **given}

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.sources import ALIASES, Fractions, Source, cut
+from tfvae.data.sources import ALIASES, Fractions, Location, Source, cut
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _MODES = {1: "L", 3: "RGB"}
 
 
 def from_folder(
-    path: str | os.PathLike[str],
+    path: Location,
     *,
     labels: bool,
     fractions: Fractions,

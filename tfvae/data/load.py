@@ -4,19 +4,18 @@ import dataclasses
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.data import folders, sources, tfds
 from tfvae.data.prefetch import prefetched
-from tfvae.data.sources import Examples
+from tfvae.data.sources import ArraySource, Examples, Location, Source
 
 # Images that share one draw of fixed noise. A seed's noise depends on it: keep it.
 _BLOCK = 256
@@ -38,11 +37,7 @@ class Splits(NamedTuple):
 
 @checks.checked
 def load(
-    source: str
-    | os.PathLike[str]
-    | npt.ArrayLike
-    | Mapping[str, npt.ArrayLike]
-    | tuple[npt.ArrayLike, ...],
+    source: Location | ArraySource,
     *,
     batch_size: PositiveInt = 128,
     binarize: Binarization | None = None,
@@ -51,8 +46,8 @@ def load(
     validation_fraction: Fraction = 1 / 6,
     test_fraction: Fraction = 1 / 6,
     image_size: Sequence[int] | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
-    manual_dir: str | os.PathLike[str] | None = None,
+    data_dir: Location | None = None,
+    manual_dir: Location | None = None,
     shuffle: bool = True,
     cache: bool = True,
     seed: NonNegativeInt = 0,
@@ -137,18 +132,19 @@ def load(
     return Splits(*(pipeline(raw.splits[name], name) for name in sources.NAMES))
 
 
-def _read(source: Any, places: dict[str, Any], **options: Any) -> sources.Source:
+def _read(source: Any, places: dict[str, Any], **options: Any) -> Source:
     """Reads the source with its reader, which must have a parameter for each place."""
     reader, kind = _reader(source)
     places = {name: value for name, value in places.items() if value is not None}
-    for name in places.keys() - inspect.signature(reader).parameters.keys():
-        checks.fail(f"None for {kind}", **{name: places[name]})
+    for name in places:
+        if name not in inspect.signature(reader).parameters:
+            checks.fail(f"None for {kind}", **{name: places[name]})
     if isinstance(options["labels"], str) and reader is not tfds.from_builder:
         checks.fail("True or False but for TFDS builders", labels=options["labels"])
     return reader(source, **places, **options)
 
 
-def _reader(source: Any) -> tuple[Callable[..., sources.Source], str]:
+def _reader(source: Any) -> tuple[Callable[..., Source], str]:
     """Returns the function that reads a source, and the kind of the source."""
     if not isinstance(source, (str, os.PathLike)):
         return sources.from_arrays, "arrays"

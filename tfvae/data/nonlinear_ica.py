@@ -10,6 +10,12 @@ from tfvae.checks import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _SLOPE = 0.2
 _DRAWS = 1_000
+# Draws of mean 0 and variance 1.
+_FAMILIES = {
+    "normal": lambda rng, shape: rng.standard_normal(shape),
+    "laplace": lambda rng, shape: rng.laplace(scale=0.5**0.5, size=shape),
+}
+Family = Annotated[str, functools.partial(checks.one_of, _FAMILIES)]
 
 
 class NonlinearICA(NamedTuple):
@@ -24,18 +30,6 @@ class NonlinearICA(NamedTuple):
     x: np.ndarray
     u: np.ndarray
     sources: np.ndarray
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.standard_normal(shape)
-
-
-def _laplace(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.laplace(scale=0.5**0.5, size=shape)  # variance 1
-
-
-_FAMILIES = {"normal": _normal, "laplace": _laplace}
-Family = Annotated[str, functools.partial(checks.one_of, _FAMILIES)]
 
 
 @checks.checked

@@ -1,8 +1,7 @@
-"""Raw examples in memory: arrays, `.npz` files, artificial data; and how to cut them.
+"""Raw examples in memory: arrays, `.npz` files and artificial data, cut into splits.
 
-A source is anything with examples. Its reader returns a `Source`, and takes `labels`
-(whether to add labels to the examples) and `fractions` (`Fractions` for the splits that
-the source lacks).
+Every reader takes a source by its name, path or arrays, `labels` (whether to add
+labels) and `fractions` (`Fractions` for the splits that the source lacks).
 """
 
 import os
@@ -23,7 +22,10 @@ NAMES = ("train", "valid", "test")
 # The split for each name in use for it, among files, folders and TFDS builders.
 ALIASES = {**{name: name for name in NAMES}, "validation": "valid", "val": "valid"}
 
+Location = str | os.PathLike[str]
 Arrays = dict[str, npt.ArrayLike]
+# One array, arrays by name, or (train, valid, test).
+ArraySource = npt.ArrayLike | Mapping[str, npt.ArrayLike] | tuple[npt.ArrayLike, ...]
 # `(x,)` or `(x, label)`: as arrays, or a data set of such tuples.
 Examples = tuple[np.ndarray, ...] | tf.data.Dataset
 
@@ -89,12 +91,7 @@ def cut(
     return {**examples, **parts}
 
 
-def from_arrays(
-    source: npt.ArrayLike | Mapping[str, npt.ArrayLike] | tuple[npt.ArrayLike, ...],
-    *,
-    labels: bool,
-    fractions: Fractions,
-) -> Source:
+def from_arrays(source: ArraySource, *, labels: bool, fractions: Fractions) -> Source:
     """Reads one array, a tuple (train, valid, test), or arrays by name."""
     arrays, targets = _by_name(source)
     arrays = {name: _values(x) for name, x in arrays.items()}
@@ -111,7 +108,7 @@ def from_arrays(
     return Source(cut(examples, fractions), peak)
 
 
-def from_npz(path: str | os.PathLike[str], **options: Any) -> Source:
+def from_npz(path: Location, **options: Any) -> Source:
     """Reads an `.npz` file of plain arrays; `options` are those of `from_arrays`."""
     try:
         with np.load(Path(path).expanduser(), allow_pickle=False) as file:
@@ -165,7 +162,7 @@ def _nonlinear_ica(name: str, **options: Any) -> Source:
 EMBEDDED = {"digits": _digits, "sprites": _sprites, "nonlinear_ica": _nonlinear_ica}
 
 
-def _by_name(source: Any) -> tuple[Arrays, Arrays]:
+def _by_name(source: ArraySource) -> tuple[Arrays, Arrays]:
     """Returns x and labels as two dicts over train, valid and test, or over "all"."""
     if isinstance(source, Mapping):
         return _from_mapping({str(key): array for key, array in source.items()})

@@ -13,13 +13,7 @@ from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
 
 # Number of values of each factor, in the order of dSprites.
-FACTORS = {
-    "shape": 3,
-    "scale": 6,
-    "orientation": 40,
-    "position_x": 32,
-    "position_y": 32,
-}
+FACTORS = dict(shape=3, scale=6, orientation=40, position_x=32, position_y=32)
 
 # Geometry of square, ellipse and heart at scale 1 in an image of 64 x 64. Their curves
 # in (u, v), of size 1, are multiplied by width and height in pixels; the point (0,
@@ -70,14 +64,13 @@ def sprites(
 
     Args:
         num_examples: Number of combinations drawn uniformly with replacement; a longer
-            draw with the same seed begins with the shorter one. None gives every
+            draw with the same seed begins with the shorter one. By default every
             combination once, the last factor fastest, as in dSprites.
-        shape: Distinct indices to keep, from 0 to 2, in the order wanted; None keeps
-            all.
-        scale: Indices likewise, from 0 to 5.
-        orientation: Indices likewise, from 0 to 39; the first and the last look alike.
-        position_x: Indices likewise, from 0 to 31.
-        position_y: Indices likewise, from 0 to 31.
+        shape: Distinct indices to keep, from 0 to 2, in this order; by default all.
+        scale: Likewise, from 0 to 5.
+        orientation: Likewise, from 0 to 39; the first and the last look alike.
+        position_x: Likewise, from 0 to 31.
+        position_y: Likewise, from 0 to 31.
         image_size: Height and width in pixels, at least 16.
         seed: Seed for the draws.
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.data.folders import image_shape
-from tfvae.data.sources import ALIASES, EMBEDDED, Fractions, Source
+from tfvae.data.sources import ALIASES, EMBEDDED, Fractions, Location, Source
 
 # For an answer of a server: short, so that an error takes less than 10 seconds.
 _SECONDS = 3
@@ -29,8 +29,8 @@ def from_builder(
     labels: bool | str,
     fractions: Fractions,
     image_size: Sequence[int] | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
-    manual_dir: str | os.PathLike[str] | None = None,
+    data_dir: Location | None = None,
+    manual_dir: Location | None = None,
 ) -> Source:
     """Reads a TFDS builder with images; prepares the data set if it is not prepared.
 
@@ -118,9 +118,7 @@ def _label_keys(builder: Builder, labels: bool | str) -> list[str]:
     return keys
 
 
-def _shape(
-    builder: Builder, key: str, image_size: Sequence[int] | None
-) -> tuple[int, ...]:
+def _shape(builder: Builder, key: str, image_size: Sequence[int] | None) -> tuple:
     own = builder.info.features[key].shape
     if image_size is None and None not in own:
         return own
@@ -130,9 +128,8 @@ def _shape(
         checks.fail(expected, hint=hint, image_size=None)
     shape = (*image_shape(image_size)[:2], own[2])
     if tuple(image_size) not in (shape, shape[:2]):
-        checks.fail(
-            f"(height, width) or end in {own[2]} channels", image_size=image_size
-        )
+        expected = f"(height, width) or end in {own[2]} channels"
+        checks.fail(expected, image_size=image_size)
     return shape
 
 
@@ -224,7 +221,7 @@ def _instructions(builder: Builder, fractions: Fractions) -> dict[str, str]:
 
 
 def _stream(
-    builder: Builder, instruction: str, keys: list[str], shape: tuple[int, ...]
+    builder: Builder, instruction: str, keys: list[str], shape: tuple
 ) -> tf.data.Dataset:
     """Returns a data set of `(image,)` or `(image, label)`, images uint8."""
     import tensorflow_datasets as tfds
@@ -263,7 +260,7 @@ def _at(example: dict[str, Any], key: str) -> tf.Tensor:
     return tf.cast(example, tf.int64) if example.dtype == tf.bool else example
 
 
-def _stretched(image: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+def _stretched(image: tf.Tensor, shape: tuple) -> tf.Tensor:
     image = tf.image.resize(image, shape[:2], antialias=True)
     return tf.ensure_shape(tf.cast(tf.round(image), tf.uint8), shape)
 
