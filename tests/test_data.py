@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.data import load, tfds
+from tfvae.data import load
+from tfvae.data import tfds as builders
 from tfvae.data.prefetch import steps_at_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -171,14 +172,18 @@ def test_folder_gives_stretched_images_with_their_class(tmp_path):
     assert load(tmp_path, image_size=(6, 5)).train.element_spec.shape[-1] == 3
 
 
-def test_folder_keeps_its_own_splits(tmp_path, grey):
-    for name, part in [("train", grey[:12]), ("test", grey[12:])]:
+@pytest.mark.parametrize("third", [None, "valid", "validation", "val"])
+def test_folder_keeps_its_own_splits(tmp_path, grey, third):
+    parts = {"train": grey[:12], "test": grey[20:]}
+    if third:
+        parts[third] = grey[12:20]
+    for name, part in parts.items():
         for i, image in enumerate(part):
             path = str(tmp_path / name / f"{i:02}.png")
             tf.io.write_file(path, tf.io.encode_png(image))
     train, valid, test = map(stacked, load(tmp_path, image_size=(4, 3, 1)))
-    assert [len(train), len(valid)] == [10, 2]
-    np.testing.assert_allclose(test, grey[12:] / 255, atol=1e-6)
+    assert [len(train), len(valid)] == ([12, 8] if third else [10, 2])
+    np.testing.assert_allclose(test, grey[20:] / 255, atol=1e-6)
 
 
 def test_folder_names_the_file_that_is_no_image(tmp_path, grey):
@@ -237,7 +242,7 @@ def test_missing_path_is_refused(tmp_path):
 
 
 def test_offline_error_names_the_files_and_the_options(tmp_path, monkeypatch):
-    monkeypatch.setattr(tfds, "_reachable", lambda url: False)
+    monkeypatch.setattr(builders, "_reachable", lambda url: False)
     with pytest.raises(ConnectionError, match="train-images.*manual_dir.*data_dir"):
         load("mnist", data_dir=tmp_path)
 
@@ -245,7 +250,7 @@ def test_offline_error_names_the_files_and_the_options(tmp_path, monkeypatch):
 def test_a_name_goes_before_a_folder_so_called(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mnist").mkdir()
-    monkeypatch.setattr(tfds, "_reachable", lambda url: False)
+    monkeypatch.setattr(builders, "_reachable", lambda url: False)
     with pytest.raises(ConnectionError):
         load("mnist", data_dir=tmp_path / "new")
     with pytest.raises(FileNotFoundError, match="folder with image files"):
@@ -262,7 +267,7 @@ def test_missing_originals_are_named(tmp_path):
 
 
 def test_unreachable_address_is_found_out_without_network():
-    assert not tfds._reachable("http://localhost:9/file")
+    assert not builders._reachable("http://localhost:9/file")
 
 
 @needs("frey_faces")
@@ -348,7 +353,7 @@ def test_celeb_a_gives_its_attributes(tmp_path, monkeypatch):
 
     kind = type(tfds.builder("celeb_a"))
     monkeypatch.setattr(kind, "_split_generators", fake_celeb_a)
-    monkeypatch.setattr(tfds, "_check_originals", lambda *_: None)
+    monkeypatch.setattr(builders, "_check_originals", lambda *_: None)
     options = {"data_dir": tmp_path, "image_size": (64, 64)}
     x, y = next(iter(load("celeb_a", **options, labels=True).test))
     assert (x.shape, y.shape, y.dtype) == ((6, 64, 64, 3), (6, 40), tf.int64)

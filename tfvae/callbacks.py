@@ -1,13 +1,19 @@
 """Pictures drawn while a model trains, as PNG files and in TensorBoard."""
 
 import functools
+import os
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfvae import checks, metrics, plots
+from tfvae.checks import PositiveInt
+from tfvae.plots.images import Figure
 
 __all__ = [
     "KLPerDimension",
@@ -19,26 +25,24 @@ __all__ = [
     "Traversals",
 ]
 
+Location = str | os.PathLike[str] | None
+
 
 class Picture(keras.callbacks.Callback):
-    """A figure every `every` epochs, in a folder, in TensorBoard or in both.
+    """A figure drawn every `every` epochs, for a folder, for TensorBoard or for both.
 
-    The figure is drawn once, and thrown away, before training: a picture that cannot be
-    drawn fails there and not hours later.
+    A first figure is drawn before training and discarded: a picture that cannot be
+    drawn fails at once instead of hours later.
 
     Args:
-        draw: Function from the model to a matplotlib `Figure`. It should not draw from
-            the model's random numbers: training goes on with them.
-        name: Of the files, `samples_0010.png` after epoch 10, and of the image and its
-            run in TensorBoard.
+        draw: Function from the model to a matplotlib `Figure`. It should not use the
+            model's random numbers, which would change the training.
+        name: Name of the files, as in `samples_0010.png` after epoch 10, of the image
+            in TensorBoard and of its run.
         every: Epochs from one figure to the next.
-        folder: Where the PNG files go, or none.
-        log_dir: Where TensorBoard looks, or none. Each picture writes a run of its own
-            into it; a step is the number of epochs trained.
-
-    Raises:
-        TypeError: Where `draw` is no function, or `every` no integer.
-        ValueError: Where `every` is below 1, or there is neither folder nor log_dir.
+        folder: Folder for the PNG files.
+        log_dir: Folder of TensorBoard, in which each picture is a run of its own; a
+            step is an epoch.
 
     Example:
         >>> def ramp(model):
@@ -46,20 +50,26 @@ class Picture(keras.callbacks.Callback):
         >>> picture = tfvae.callbacks.Picture(ramp, "ramp", every=10, folder="pictures")
     """
 
-    def __init__(self, draw, name, *, every=1, folder=None, log_dir=None):
+    @checks.checked
+    def __init__(
+        self,
+        draw: Callable[[keras.Model], Figure],
+        name: str,
+        *,
+        every: PositiveInt = 1,
+        folder: Location = None,
+        log_dir: Location = None,
+    ):
         super().__init__()
         if not callable(draw):
             checks.fail("a function of the model", error=TypeError, draw=draw)
         if folder is None and log_dir is None:
             checks.fail("given where `log_dir` is not", folder=folder)
-        self.draw = draw
-        self.name = name
-        self.every = checks.integer(every=every)
-        self.folder = folder
-        self.log_dir = log_dir
+        self.draw, self.name, self.every = draw, name, every
+        self.folder, self.log_dir = folder, log_dir
 
-    def on_train_begin(self, logs=None):
-        """Draws without writing, then makes the folder and the writer."""
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Draws without writing, then makes the folder and opens TensorBoard's file."""
         self.draw(self.model)
         if self.folder is not None:
             pathlib.Path(self.folder).mkdir(parents=True, exist_ok=True)
@@ -67,17 +77,17 @@ class Picture(keras.callbacks.Callback):
             run = pathlib.Path(self.log_dir, self.name)
             self._writer = tf.summary.create_file_writer(str(run))
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Draws and writes where `epoch + 1` is a multiple of `every`."""
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Draws and writes if `epoch + 1` is a multiple of `every`."""
         if (epoch + 1) % self.every == 0:
             self._write(self.draw(self.model), epoch + 1)
 
-    def on_train_end(self, logs=None):
-        """Closes the file of TensorBoard."""
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Closes TensorBoard's file."""
         if self.log_dir is not None:
             self._writer.close()
 
-    def _write(self, figure, step):
+    def _write(self, figure: Figure, step: int) -> None:
         if self.folder is not None:
             figure.savefig(pathlib.Path(self.folder, f"{self.name}_{step:04}.png"))
         if self.log_dir is not None:
@@ -87,22 +97,29 @@ class Picture(keras.callbacks.Callback):
 
 
 class SampleGrid(Picture):
-    """Samples of the model, always of the same seed: see `tfvae.plots.samples`.
+    """Samples of the model from one seed: see `tfvae.plots.samples`.
 
     Args:
         num_samples: Number of images.
-        seed: Integer, passed to `model.sample`.
+        seed: Seed for `model.sample`.
         every: As in `Picture`.
         folder: As in `Picture`.
         log_dir: As in `Picture`.
-        **given: What the model is conditional on, `y` or `u`.
+        **given: `y` or `u` for `model.sample`, if the model is conditional.
 
     Example:
         >>> callback = tfvae.callbacks.SampleGrid(every=10, folder="pictures")
     """
 
     def __init__(
-        self, num_samples=64, *, seed=0, every=1, folder=None, log_dir=None, **given
+        self,
+        num_samples: int = 64,
+        *,
+        seed: int = 0,
+        every: int = 1,
+        folder: Location = None,
+        log_dir: Location = None,
+        **given: Any,
     ):
         options = {"num_samples": num_samples, "seed": seed, **given}
         draw = functools.partial(plots.samples, **options)
@@ -115,34 +132,28 @@ class Reconstructions(Picture):
 
     Args:
         x: A few images `[batch, height, width, channels]`.
-        every: As in `Picture`.
-        folder: As in `Picture`.
-        log_dir: As in `Picture`.
+        **where: `every`, `folder` and `log_dir` of `Picture`.
 
     Example:
-        >>> x = np.zeros([8, 28, 28, 1])
-        >>> callback = tfvae.callbacks.Reconstructions(x, folder="pictures")
+        >>> callback = tfvae.callbacks.Reconstructions(x[:8], folder="pictures")
     """
 
-    def __init__(self, x, *, every=1, folder=None, log_dir=None):
+    def __init__(self, x: npt.ArrayLike, **where: Any):
         draw = functools.partial(plots.reconstructions, x=x)
-        where = {"every": every, "folder": folder, "log_dir": log_dir}
         super().__init__(draw, "reconstructions", **where)
         self.x = x
 
 
 class Traversals(Picture):
-    """Each latent moved by itself: see `tfvae.plots.traversals`.
+    """Decoded latents, of which one moves in each row: see `tfvae.plots.traversals`.
 
     Args:
-        x: One image `[1, height, width, channels]`, whose latent as the model now
-            encodes it is where to start; by default the origin.
-        dimensions: Which latents move, one a row; by default all.
+        x: One image `[1, height, width, channels]`. Its latents, encoded anew for each
+            figure, are the values of the fixed latents; by default these are 0.
+        dimensions: Latents that move, one for each row; by default all.
         span: The moving latent takes values from `-span` to `span`.
         steps: Images in a row.
-        every: As in `Picture`.
-        folder: As in `Picture`.
-        log_dir: As in `Picture`.
+        **where: `every`, `folder` and `log_dir` of `Picture`.
 
     Example:
         >>> callback = tfvae.callbacks.Traversals(every=10, log_dir="logs")
@@ -150,42 +161,37 @@ class Traversals(Picture):
 
     def __init__(
         self,
-        x=None,
+        x: npt.ArrayLike | None = None,
         *,
-        dimensions=None,
-        span=3.0,
-        steps=9,
-        every=1,
-        folder=None,
-        log_dir=None,
+        dimensions: Sequence[int] | None = None,
+        span: float = 3.0,
+        steps: int = 9,
+        **where: Any,
     ):
         options = {"dimensions": dimensions, "span": span, "steps": steps}
 
-        def draw(model):
+        def draw(model: keras.Model) -> Figure:
             z = None if x is None else model.encode(x)
             return plots.traversals(model, z, **options)
 
-        where = {"every": every, "folder": folder, "log_dir": log_dir}
         super().__init__(draw, "traversals", **where)
         self.x, self.dimensions, self.span, self.steps = x, dimensions, span, steps
 
 
 class Manifold(Picture):
-    """The decoded plane of two latents: see `tfvae.plots.manifold`.
+    """Decoded plane of two latents: see `tfvae.plots.manifold`.
 
     Args:
         size: Images in a row and in a column.
-        every: As in `Picture`.
-        folder: As in `Picture`.
-        log_dir: As in `Picture`.
+        **where: `every`, `folder` and `log_dir` of `Picture`.
 
     Example:
         >>> callback = tfvae.callbacks.Manifold(every=10, folder="pictures")
     """
 
-    def __init__(self, *, size=20, every=1, folder=None, log_dir=None):
+    def __init__(self, *, size: int = 20, **where: Any):
         draw = functools.partial(plots.manifold, size=size)
-        super().__init__(draw, "manifold", every=every, folder=folder, log_dir=log_dir)
+        super().__init__(draw, "manifold", **where)
         self.size = size
 
 
@@ -194,47 +200,42 @@ class LatentScatter(Picture):
 
     Args:
         x: Data `[batch, *event_shape]`.
-        labels: Classes `[batch]`, integers or texts; or none.
-        every: As in `Picture`.
-        folder: As in `Picture`.
-        log_dir: As in `Picture`.
+        labels: Integers or texts `[batch]`.
+        **where: `every`, `folder` and `log_dir` of `Picture`.
 
     Example:
-        >>> x, labels = np.zeros([100, 28, 28, 1]), np.arange(100) % 10
+        >>> labels = np.arange(32) % 10
         >>> callback = tfvae.callbacks.LatentScatter(x, labels, log_dir="logs")
     """
 
-    def __init__(self, x, labels=None, *, every=1, folder=None, log_dir=None):
+    def __init__(
+        self, x: npt.ArrayLike, labels: npt.ArrayLike | None = None, **where: Any
+    ):
         draw = functools.partial(plots.latent_scatter, x=x, labels=labels)
-        where = {"every": every, "folder": folder, "log_dir": log_dir}
         super().__init__(draw, "latent_scatter", **where)
         self.x, self.labels = x, labels
 
 
 class KLPerDimension(Picture):
-    """Bars of each latent's KL from the prior: see `tfvae.plots.kl_per_dimension`.
+    """Bars for the KL of each latent: see `tfvae.plots.kl_per_dimension`.
 
     Args:
         x: Data `[batch, *event_shape]` over which the KL is averaged.
-        every: As in `Picture`.
-        folder: As in `Picture`.
-        log_dir: As in `Picture`.
+        **where: `every`, `folder` and `log_dir` of `Picture`.
 
     Example:
-        >>> x = np.zeros([100, 28, 28, 1])
         >>> callback = tfvae.callbacks.KLPerDimension(x, log_dir="logs")
     """
 
-    def __init__(self, x, *, every=1, folder=None, log_dir=None):
-        def draw(model):
+    def __init__(self, x: npt.ArrayLike, **where: Any):
+        def draw(model: keras.Model) -> Figure:
             return plots.kl_per_dimension(metrics.kl_per_dimension(model, x))
 
-        where = {"every": every, "folder": folder, "log_dir": log_dir}
         super().__init__(draw, "kl_per_dimension", **where)
         self.x = x
 
 
-def _pixels(figure):
+def _pixels(figure: Figure) -> np.ndarray:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

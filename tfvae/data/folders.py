@@ -1,41 +1,49 @@
-"""A folder of image files as a source."""
+"""Raw examples from a folder of image files."""
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.splits import Source, cut
+from tfvae.data.sources import ALIASES, Fractions, Location, Source, cut
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _MODES = {1: "L", 3: "RGB"}
-_SPLITS = {"train": "train", "valid": "valid", "validation": "valid", "test": "test"}
 
 
-def from_folder(folder, *, labels, fractions, image_size):
-    """Returns the `Source` of the image files in a folder and the folders in it.
+def from_folder(
+    path: Location,
+    *,
+    labels: bool,
+    fractions: Fractions,
+    image_size: Sequence[int] | None = None,
+) -> Source:
+    """Reads the image files in a folder and in all folders below it.
 
     Args:
-        folder: Path; its folders train, valid (or validation) and test, where there is
-            a train, are the splits.
-        labels: Whether the first folder of each file's path is its class.
+        path: The folder. If it has a folder `train`, its folders `train`, `valid` (or
+            `validation`, `val`) and `test` are the splits.
+        labels: Whether to label images with their class, named by the first folder of
+            their path.
         fractions: `Fractions` for the splits that are not there.
-        image_size: `(height, width)` of colour images, or `(height, width, channels)`.
+        image_size: `(height, width)` for colour images, or `(height, width, channels)`.
     """
     shape = image_shape(image_size)
-    roots = {"all": folder}
-    if (folder / "train").is_dir():
-        found = {name: folder / key for key, name in _SPLITS.items()}
-        roots = {name: path for name, path in found.items() if path.is_dir()}
+    roots = {"all": Path(path).expanduser()}
+    if (roots["all"] / "train").is_dir():
+        folders = filter(Path.is_dir, sorted(roots["all"].iterdir()))
+        roots = {ALIASES[f.name]: f for f in folders if f.name in ALIASES}
     parts = cut({name: _files(root) for name, root in roots.items()}, fractions)
     names = _class_names(parts) if labels else None
     splits = {k: _images(*part, names, shape) for k, part in parts.items()}
     return Source(splits, peak=255)
 
 
-def image_shape(image_size):
-    """Returns `(height, width, channels)`, with 3 channels where none are given."""
+def image_shape(image_size: Sequence[int] | None) -> tuple[int, int, int]:
+    """Returns `(height, width, channels)`; channels are 3 unless given."""
     expected = "(height, width) or (height, width, channels) with 1 or 3 channels"
     if not isinstance(image_size, (tuple, list)) or len(image_size) not in (2, 3):
         checks.fail(expected, image_size=image_size)
@@ -45,8 +53,8 @@ def image_shape(image_size):
     return shape
 
 
-def _files(root):
-    """Returns sorted paths and the class folder of each, `[files]` and `[files]`."""
+def _files(root: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Returns sorted paths and their class folders, both `[files]`."""
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not files:
         raise FileNotFoundError(
@@ -58,7 +66,7 @@ def _files(root):
     return np.array([os.fspath(path) for path in files]), np.array(classes)
 
 
-def _class_names(parts):
+def _class_names(parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     names = np.unique(np.concatenate([classes for _, classes in parts.values()]))
     if "" in names:
         hint = "Put the images of each class in a folder of its own."
@@ -66,19 +74,21 @@ def _class_names(parts):
     return names
 
 
-def _images(paths, classes, names, shape):
+def _images(
+    paths: np.ndarray, classes: np.ndarray, names: np.ndarray | None, shape: tuple
+) -> tf.data.Dataset:
     """Returns a data set of `(image,)` or `(image, label)`, images uint8."""
     arrays = (paths,) if names is None else (paths, np.searchsorted(names, classes))
     files = tf.data.Dataset.from_tensor_slices(arrays)
 
-    def read(path, *label):
+    def read(path: tf.Tensor, *label: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image = tf.numpy_function(lambda path: _read(path, shape), [path], tf.uint8)
         return (tf.ensure_shape(image, shape), *label)
 
     return files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _read(path, shape):
+def _read(path: bytes, shape: tuple[int, int, int]) -> np.ndarray:
     from PIL import Image
 
     try:

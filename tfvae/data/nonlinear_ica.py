@@ -1,22 +1,30 @@
-"""Sources of segment-wise variance, mixed by a network: data for nonlinear ICA."""
+"""Artificial data for nonlinear ICA: mixed sources with a scale for each segment."""
 
-from typing import NamedTuple
+import functools
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from tfvae import checks
+from tfvae.checks import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 _SLOPE = 0.2
 _DRAWS = 1_000
+# Draws of mean 0 and variance 1.
+_FAMILIES = {
+    "normal": lambda rng, shape: rng.standard_normal(shape),
+    "laplace": lambda rng, shape: rng.laplace(scale=0.5**0.5, size=shape),
+}
+Family = Annotated[str, functools.partial(checks.one_of, _FAMILIES)]
 
 
 class NonlinearICA(NamedTuple):
-    """Mixed observations, the segment of each, and the sources to recover.
+    """Observations, their segments, and the sources to recover.
 
     Attributes:
-        x: float32 observations, `[rows, data_dim]`.
-        u: int64 index of the segment, `[rows]`, in ascending order.
-        sources: float32 independent sources given `u`, `[rows, num_sources]`.
+        x: Observations, float32 `[rows, data_dim]`.
+        u: Segments, int64 `[rows]`, in ascending order.
+        sources: Sources, independent given `u`, float32 `[rows, num_sources]`.
     """
 
     x: np.ndarray
@@ -24,48 +32,42 @@ class NonlinearICA(NamedTuple):
     sources: np.ndarray
 
 
+@checks.checked
 def nonlinear_ica(
-    num_segments=40,
-    segment_length=1000,
-    num_sources=5,
+    num_segments: PositiveInt = 40,
+    segment_length: PositiveInt = 1000,
+    num_sources: PositiveInt = 5,
     *,
-    data_dim=None,
-    num_layers=3,
-    means=False,
-    family="normal",
-    noise_scale=0.0,
-    seed=0,
-):
-    """Returns the artificial data of time-contrastive learning and iVAE.
+    data_dim: int | None = None,
+    num_layers: PositiveInt = 3,
+    means: bool = False,
+    family: Family = "normal",
+    noise_scale: NonNegativeFloat = 0.0,
+    seed: NonNegativeInt = 0,
+) -> NonlinearICA:
+    """Returns `num_segments * segment_length` rows of mixed sources, as iVAE uses them.
 
-    Sources have `s[i] = loc[u, i] + scale[u, i] e` with `scale ~ U(0.5, 3)`, `loc` 0
-    or `~ U(-3, 3)`, and `e` of mean 0 and variance 1. They are mixed by an injective
-    network, `x = h W[L]` after `num_layers - 1` times `h = leaky_relu(h W[l])` of
-    slope 0.2. Entries of `W` are uniform, its columns of norm 1, and it is among the
-    better-conditioned quarter of 1,000 draws.
+    Sources are `s[i] = loc[u, i] + scale[u, i] e` with `scale ~ U(0.5, 3)`, `loc` 0 or
+    `~ U(-3, 3)`, and `e` of mean 0 and variance 1. An injective network mixes them:
+    `num_layers - 1` times `h = leaky_relu(h W[l])` with slope 0.2, then `x = h W[L]`.
+    Entries of `W` are uniform and its columns have norm 1; its condition number is in
+    the lowest quarter of 1,000 draws.
 
-    Parameters of the sources and the network depend on `seed` and their shapes alone,
-    and longer segments begin with the rows of shorter ones. To hold out data of the
-    same mixing, draw longer segments and keep their ends out, as in the example.
+    The network and the parameters of the sources depend on `seed` and their shapes
+    alone, and long segments begin with the rows of short ones. For held-out data of the
+    same mixing, draw longer segments and hold out their ends, as in the example.
 
     Args:
         num_segments: Number of values of `u`.
-        segment_length: Rows a segment.
+        segment_length: Rows in a segment.
         num_sources: Number of sources.
-        data_dim: Size of `x`, at least `num_sources`, which is the default. The last
-            layer raises the dimension.
-        num_layers: Linear layers of the network; 1 is linear ICA.
-        means: Whether the means of the sources change with the segment too.
-        family: "normal" or "laplace".
-        noise_scale: Standard deviation of normal noise on `x`.
-        seed: Non-negative integer.
-
-    Returns:
-        `NonlinearICA(x, u, sources)` with `num_segments * segment_length` rows.
-
-    Raises:
-        TypeError: Where a number is none.
-        ValueError: Where one is too low, or the family another.
+        data_dim: Size of `x`, at least `num_sources`, the default. The last layer
+            raises the dimension.
+        num_layers: Linear layers in the network; 1 gives linear ICA.
+        means: Whether the means of the sources depend on the segment too.
+        family: Distribution of `e`: "normal" or "laplace".
+        noise_scale: Standard deviation of normal noise added to `x`.
+        seed: Seed for everything that is drawn.
 
     Example:
         >>> x, u, sources = nonlinear_ica(segment_length=1200)
@@ -79,45 +81,29 @@ def nonlinear_ica(
         Khemakhem, Kingma, Monti, Hyvarinen, "Variational Autoencoders and Nonlinear
         ICA: A Unifying Framework", 2020, https://arxiv.org/abs/1907.04809.
     """
-    segments = checks.integer(num_segments=num_segments)
-    length = checks.integer(segment_length=segment_length)
-    n = checks.integer(num_sources=num_sources)
+    n = num_sources
     d = n if data_dim is None else checks.integer(minimum=n, data_dim=data_dim)
-    layers = checks.integer(num_layers=num_layers)
-    checks.one_of(_FAMILIES, family=family)
-    noise_scale = checks.number(minimum=0, noise_scale=noise_scale)
-    rngs = _generators(checks.integer(minimum=0, seed=seed))
-    weights = [_mixing(rngs["mixing"], n, n) for _ in range(layers - 1)]
+    rngs = _generators(seed)
+    weights = [_mixing(rngs["mixing"], n, n) for _ in range(num_layers - 1)]
     weights.append(_mixing(rngs["mixing"], n, d))
     # Time comes first, so that longer segments begin with the same draws.
-    e = _FAMILIES[family](rngs["sources"], (length, segments, n))
+    e = _FAMILIES[family](rngs["sources"], (segment_length, num_segments, n))
     sources = _modulated(e, rngs["segments"], means)
     x = _mixed(sources, weights)
     if noise_scale:
         x = x + noise_scale * rngs["noise"].standard_normal(x.shape)
-    u = np.repeat(np.arange(segments, dtype="int64"), length)
+    u = np.repeat(np.arange(num_segments, dtype="int64"), segment_length)
     return NonlinearICA(_rows(x), u, _rows(sources))
 
 
-def _normal(rng, shape):
-    return rng.standard_normal(shape)
-
-
-def _laplace(rng, shape):
-    return rng.laplace(scale=0.5**0.5, size=shape)  # of variance 1
-
-
-_FAMILIES = {"normal": _normal, "laplace": _laplace}
-
-
-def _generators(seed):
-    """Returns generators that do not depend on how much the others have drawn."""
+def _generators(seed: int) -> dict[str, np.random.Generator]:
+    """Returns generators by purpose, each independent of what the others draw."""
     names = ("mixing", "segments", "sources", "noise")
     children = np.random.SeedSequence(seed).spawn(len(names))
     return dict(zip(names, map(np.random.default_rng, children), strict=True))
 
 
-def _mixing(rng, rows, columns):
+def _mixing(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     """Returns a well-conditioned matrix with columns of norm 1, `[rows, columns]`."""
     draws = rng.uniform(-1, 1, (_DRAWS, rows, columns))
     draws /= np.linalg.norm(draws, axis=1, keepdims=True)
@@ -125,14 +111,14 @@ def _mixing(rng, rows, columns):
     return draws[np.argmax(condition <= np.quantile(condition, 0.25))]
 
 
-def _modulated(e, rng, means):
-    """Returns sources of unit ones, both `[length, segments, sources]`."""
+def _modulated(e: np.ndarray, rng: np.random.Generator, means: bool) -> np.ndarray:
+    """Scales and shifts unit sources `[length, segments, sources]` by segment."""
     scale = rng.uniform(0.5, 3, e.shape[1:])
     loc = rng.uniform(-3, 3, e.shape[1:]) if means else 0.0
     return loc + scale * e
 
 
-def _mixed(sources, weights):
+def _mixed(sources: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
     *hidden, last = weights
     x = sources
     for weight in hidden:
@@ -141,6 +127,6 @@ def _mixed(sources, weights):
     return x @ last
 
 
-def _rows(x):
-    """Returns float32 `[segments * length, size]` of `[length, segments, size]`."""
+def _rows(x: np.ndarray) -> np.ndarray:
+    """Turns `[length, segments, size]` into float32 `[segments * length, size]`."""
     return x.swapaxes(0, 1).reshape(-1, x.shape[-1]).astype("float32")

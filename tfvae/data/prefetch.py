@@ -1,20 +1,23 @@
-"""The end of every pipeline."""
+"""The last stage of every pipeline: batches made ready ahead of training."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-# Training steps that may be taken at once: enough to spread what a call costs.
+# Training steps run by one call at most: enough to spread the cost of the call.
 STEPS = 20
-# Bytes of batches made ready or stacked at once, at most.
+# Bytes of batches prefetched or stacked at once, at most.
 LIMIT = 2**26
 
 
-def prefetched(dataset):
-    """The data set, with as many elements made ready as training takes at once.
+def prefetched(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The data set with as many elements prefetched as training takes at once.
 
-    Without tf.data's tuning: in memory there is nothing to tune, and its thread holds
-    up the end of many epochs by one or two seconds.
+    tf.data's autotuning is off: in memory there is nothing to tune, and its thread
+    delays the end of many epochs by one or two seconds.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -22,12 +25,12 @@ def prefetched(dataset):
     return dataset.prefetch(count).with_options(options)
 
 
-def steps_at_once(batch, limit=STEPS):
-    """How many batches of a shape to hold at once: 1 to `limit`, few of large ones.
+def steps_at_once(batch: Any, limit: int = STEPS) -> int:
+    """Number of batches to hold in memory at once, from 1 to `limit`.
 
     Args:
-        batch: A structure of tensors, or of their specs; open dimensions count as 128.
-        limit: The most.
+        batch: Nested structure of tensors or specs; unknown dimensions count as 128.
+        limit: Greatest number, reached by small batches.
     """
     size = 0
     for x in tf.nest.flatten(batch):
@@ -35,39 +38,41 @@ def steps_at_once(batch, limit=STEPS):
     return max(1, min(limit, LIMIT // max(1, size)))
 
 
-def arrays_to_dataset(arrays, batch_size, shuffle=None, repeat=False):
-    """A data set of batches of in-memory arrays, in an order of our own.
+def arrays_to_dataset(
+    arrays: Sequence[np.ndarray],
+    batch_size: int,
+    shuffle: Callable[[], tf.Tensor] | None = None,
+    repeat: bool = False,
+) -> tf.data.Dataset:
+    """Batches of arrays in memory, each a tuple; the order depends on seeds alone.
 
     Args:
-        arrays: Arrays with the same number of rows; an element is a tuple of them.
+        arrays: Arrays with the same number of rows.
         batch_size: Rows in a batch; the last may be smaller.
-        shuffle: None, or a function without arguments that gives an int32 seed `[2]`
-            each time the data set is started; the order is a function of it alone.
+        shuffle: Function that returns an int32 seed `[2]` each time the data set is
+            started; None keeps the order of the rows.
         repeat: Whether to start again at the end, in another order.
-
-    Returns:
-        A `tf.data.Dataset`.
     """
     num_rows = len(arrays[0])
     tensors = tuple(tf.constant(array) for array in arrays)
 
-    def batches(turn_seed):
+    def epoch(epoch_seed: tf.Tensor) -> tf.data.Dataset:
         rows = tf.range(num_rows, dtype=tf.int64)
         if shuffle is not None:
-            rows = tf.random.experimental.stateless_shuffle(rows, turn_seed)
+            rows = tf.random.experimental.stateless_shuffle(rows, epoch_seed)
 
-        def gather(start):
+        def gather(start: tf.Tensor) -> tuple[tf.Tensor, ...]:
             some = rows[start : start + batch_size]
             return tuple(tf.gather(tensor, some) for tensor in tensors)
 
         return tf.data.Dataset.range(0, num_rows, batch_size).map(gather)
 
-    def turns(_):
+    def epoch_seeds(_: tf.Tensor) -> tf.data.Dataset:
         seed = shuffle() if shuffle is not None else tf.zeros([2], tf.int32)
-        turn = tf.data.Dataset.range(2**31 - 1 if repeat else 1)
-        return turn.map(lambda i: tf.random.experimental.stateless_fold_in(seed, i))
+        numbers = tf.data.Dataset.range(2**31 - 1 if repeat else 1)
+        return numbers.map(lambda i: tf.random.experimental.stateless_fold_in(seed, i))
 
-    dataset = tf.data.Dataset.range(1).flat_map(turns).flat_map(batches)
+    dataset = tf.data.Dataset.range(1).flat_map(epoch_seeds).flat_map(epoch)
     if not repeat:
         num_batches = -(-num_rows // batch_size)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(num_batches))

@@ -1,40 +1,42 @@
 """The shapes of dSprites, drawn instead of downloaded."""
 
+import functools
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.checks import NonNegativeInt, PositiveInt
 
-# Factors and how many values each has, in the order of dSprites.
-FACTORS = {
-    "shape": 3,
-    "scale": 6,
-    "orientation": 40,
-    "position_x": 32,
-    "position_y": 32,
-}
+# Number of values of each factor, in the order of dSprites.
+FACTORS = dict(shape=3, scale=6, orientation=40, position_x=32, position_y=32)
 
-# Square, ellipse and heart at scale 1, in pixels of a 64 x 64 image: what their unit
-# curves in (u, v) are multiplied by, and the v that is put at the position (of the
-# heart its centroid). None reaches further than 14.2 pixels, the least distance of a
-# position from the border is 16. Rows go down, so the heart is turned over.
+# Geometry of square, ellipse and heart at scale 1 in an image of 64 x 64. Their curves
+# in (u, v), of size 1, are multiplied by width and height in pixels; the point (0,
+# centre), for the heart its centroid, lies at the position. No shape extends further
+# than 14.2 pixels, and positions are at least 16 from the border. Rows go down, so the
+# height of the heart is negative.
 _WIDTH = (10.0, 14.0, 10.4)
 _HEIGHT = (10.0, 7.0, -10.4)
 _CENTRE = (0.0, 0.0, 0.2935)
 
-# Images drawn at once: a few MB of intermediate values, which stay in the cache.
+# Images drawn at once: their intermediate values, a few MB, stay in the cache.
 _BLOCK = 128
+
+# Height and width of an image in pixels.
+Pixels = Annotated[int, functools.partial(checks.integer, minimum=16)]
 
 
 class Sprites(NamedTuple):
-    """Images and the factors they were drawn from.
+    """Images and their factors.
 
     Attributes:
-        x: float32 images in {0, 1}, `[examples, size, size, 1]`.
-        factors: int64 indices of shape, scale, orientation, position x and position y,
+        x: Images, float32 in {0, 1}, `[examples, size, size, 1]`.
+        factors: Indices of shape, scale, orientation, position x and position y, int64
             `[examples, 5]`.
     """
 
@@ -42,41 +44,35 @@ class Sprites(NamedTuple):
     factors: np.ndarray
 
 
+@checks.checked
 def sprites(
-    num_examples=None,
+    num_examples: PositiveInt | None = None,
     *,
-    shape=None,
-    scale=None,
-    orientation=None,
-    position_x=None,
-    position_y=None,
-    image_size=64,
-    seed=0,
-):
-    """Returns sprites in every combination of factors, or in drawn ones.
+    shape: Sequence[int] | None = None,
+    scale: Sequence[int] | None = None,
+    orientation: Sequence[int] | None = None,
+    position_x: Sequence[int] | None = None,
+    position_y: Sequence[int] | None = None,
+    image_size: Pixels = 64,
+    seed: NonNegativeInt = 0,
+) -> Sprites:
+    """Returns sprites for every combination of factors, or for random combinations.
 
-    The factors are those of dSprites; `render_sprites` says what their indices mean.
-    All 737,280 combinations take 12 GB at 16 KB an image: keep fewer values of some
-    factors, or draw.
+    The factors are those of dSprites; for what their indices mean see `render_sprites`.
+    All 737,280 images take 12 GB, 16 KB each: keep fewer values of some factors, or
+    draw combinations.
 
     Args:
-        num_examples: Number of combinations, drawn uniformly and with replacement;
-            more of the same seed begin with the same ones. `None`: every combination
-            once, the last factor fastest, as in dSprites.
-        shape: Distinct indices to keep, from 0 to 2, in the order wanted; `None`: all.
-        scale: The same, from 0 to 5.
-        orientation: The same, from 0 to 39. The first and the last look alike.
-        position_x: The same, from 0 to 31.
-        position_y: The same, from 0 to 31.
-        image_size: Height and width in pixels.
-        seed: Non-negative integer.
-
-    Returns:
-        `Sprites(x, factors)`.
-
-    Raises:
-        TypeError: Where an argument is no integer, or list of them.
-        ValueError: For indices out of range or not distinct.
+        num_examples: Number of combinations drawn uniformly with replacement; a longer
+            draw with the same seed begins with the shorter one. By default every
+            combination once, the last factor fastest, as in dSprites.
+        shape: Distinct indices to keep, from 0 to 2, in this order; by default all.
+        scale: Likewise, from 0 to 5.
+        orientation: Likewise, from 0 to 39; the first and the last look alike.
+        position_x: Likewise, from 0 to 31.
+        position_y: Likewise, from 0 to 31.
+        image_size: Height and width in pixels, at least 16.
+        seed: Seed for the draws.
 
     Example:
         >>> x, factors = sprites(shape=[2], scale=[0, 5], position_y=[15])
@@ -92,34 +88,33 @@ def sprites(
     given = (shape, scale, orientation, position_x, position_y)
     given = dict(zip(FACTORS, given, strict=True))
     kept = [_kept(name, values) for name, values in given.items()]
-    factors = _combinations(num_examples, kept, checks.integer(minimum=0, seed=seed))
-    return Sprites(images(factors, image_size, "float32"), factors)
+    factors = _combinations(num_examples, kept, seed)
+    return Sprites(draw_images(factors, image_size, "float32"), factors)
 
 
-def render_sprites(factors, image_size=64):
-    """Returns the images of dSprites factors, also within `tf.data.Dataset.map`.
+@checks.checked
+def render_sprites(
+    factors: npt.ArrayLike | tf.Tensor, image_size: Pixels = 64
+) -> tf.Tensor:
+    """Returns the images for factors, also within `tf.data.Dataset.map`.
 
-    A pixel is 1 where its centre, moved and turned into the frame of the shape, lies
-    within `max(|u|, |v|) <= 1` (square), `u**2 + v**2 <= 1` (ellipse, of axes 2 : 1)
-    or `(u**2 + v**2 - 1)**3 <= u**2 v**3` (heart). The pixels are not those of the
-    files of dSprites, only alike: the square of scale 1 is 20 pixels wide in 64. A
+    A pixel is 1 if its centre `(u, v)`, in the frame of the shape, lies within
+    `max(|u|, |v|) <= 1` (square), `u**2 + v**2 <= 1` (ellipse, axes 2 : 1) or
+    `(u**2 + v**2 - 1)**3 <= u**2 v**3` (heart). The pixels resemble those in the files
+    of dSprites, and differ from them; the square of scale 1 is 20 pixels wide in 64. A
     batch takes several times the memory of its images; `sprites` draws in blocks.
 
     Args:
-        factors: Integers `[batch, 5]`: shape (square, ellipse, heart); scale, of 6
-            from 0.5 to 1; orientation, of 40 from 0 to 2 pi clockwise, both ends
-            included as in dSprites, so that 39 is 0 again; position x and position y,
-            of 32 over the middle half of the image, to the right and down.
+        factors: Integers `[batch, 5]`. Shape: square, ellipse, heart. Scale: 6 values
+            from 0.5 to 1. Orientation: 40 values from 0 to 2 pi clockwise, both
+            included as in dSprites, so that 39 equals 0. Position x and position y: 32
+            values over the middle half of the image, to the right and down. Values out
+            of range raise an error if they are known while a graph is built.
         image_size: Height and width in pixels, at least 16. From 22 on no sprite
             touches the border.
 
     Returns:
         float32 in {0, 1}, `[batch, image_size, image_size, 1]`.
-
-    Raises:
-        TypeError: Where the factors are no integers.
-        ValueError: Where they are not five an image or, if their values are known
-            while the graph is built, out of range.
 
     Example:
         >>> x = render_sprites([[0, 5, 0, 16, 16], [2, 5, 10, 16, 16]])
@@ -127,13 +122,12 @@ def render_sprites(factors, image_size=64):
         (TensorShape([2, 64, 64, 1]), 400)
     """
     factors = _factors(factors)
-    pixels = checks.integer(minimum=16, image_size=image_size)
     shape, scale, turn, *position = tf.unstack(factors[:, None, None], axis=-1)
     x, y = (tf.gather(_linspace(16, 48, 32), p) for p in position)  # [batch, 1, 1]
     scale = tf.gather(_linspace(0.5, 1, 6), scale)
     angle = tf.gather(_linspace(0, 2 * math.pi, 40), turn % 39)
     cos, sin = tf.cos(angle) / scale, tf.sin(angle) / scale
-    at = (tf.range(pixels, dtype=tf.float32) + 0.5) * (64 / pixels)
+    at = (tf.range(image_size, dtype=tf.float32) + 0.5) * (64 / image_size)
     right, down = at[None, None, :] - x, at[None, :, None] - y
     width, height, centre = (tf.gather(t, shape) for t in (_WIDTH, _HEIGHT, _CENTRE))
     u = right * (cos / width) + down * (sin / width)  # [batch, pixels, pixels]
@@ -141,7 +135,7 @@ def render_sprites(factors, image_size=64):
     return tf.cast(_inside(shape, u, v), tf.float32)[..., None]
 
 
-def _inside(shape, u, v):
+def _inside(shape: tf.Tensor, u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
     u2, v2 = u * u, v * v
     r2 = u2 + v2
     ellipse = r2 <= 1
@@ -151,11 +145,12 @@ def _inside(shape, u, v):
     return tf.where(shape == 2, heart, tf.where(shape == 1, ellipse, square))
 
 
-def _linspace(first, last, num):
+def _linspace(first: float, last: float, num: int) -> tf.Tensor:
     return tf.constant(np.linspace(first, last, num), tf.float32)
 
 
-def _factors(factors):
+def _factors(factors: npt.ArrayLike | tf.Tensor) -> tf.Tensor:
+    """Returns checked factors, int32 `[batch, 5]`."""
     factors = tf.convert_to_tensor(factors)
     if not factors.dtype.is_integer:
         checks.fail("integers", error=TypeError, factors=factors.dtype.name)
@@ -169,28 +164,28 @@ def _factors(factors):
     return tf.cast(tf.ensure_shape(factors, [None, len(FACTORS)]), tf.int32)
 
 
-def images(factors, image_size, dtype):
-    """Returns the images of factors as an array, drawn in blocks to save memory.
+@checks.checked
+def draw_images(factors: np.ndarray, image_size: Pixels, dtype: str) -> np.ndarray:
+    """Returns the images for factors as an array, drawn in blocks to save memory.
 
     Args:
         factors: Integers `[examples, 5]`.
         image_size: Height and width in pixels.
-        dtype: Kind of the values {0, 1}.
+        dtype: Type of the values {0, 1}.
     """
-    size = checks.integer(minimum=16, image_size=image_size)
-    x = np.empty((len(factors), size, size, 1), dtype)
+    x = np.empty((len(factors), image_size, image_size, 1), dtype)
     for i in range(0, len(x), _BLOCK):
-        x[i : i + _BLOCK] = render_sprites(factors[i : i + _BLOCK], size).numpy()
+        x[i : i + _BLOCK] = render_sprites(factors[i : i + _BLOCK], image_size).numpy()
     return x
 
 
-def sampled_factors(num_examples, seed=0):
+def draw_factors(num_examples: int, seed: int = 0) -> np.ndarray:
     """Returns the factors that `sprites` draws from all, `[num_examples, 5]`."""
     return _combinations(num_examples, [_kept(name, None) for name in FACTORS], seed)
 
 
-def _kept(name, values):
-    """Returns the indices of a factor to keep, `[kept]`."""
+def _kept(name: str, values: Sequence[int] | None) -> np.ndarray:
+    """Returns the indices to keep for a factor, `[kept]`."""
     count = FACTORS[name]
     if values is None:
         return np.arange(count)
@@ -201,12 +196,13 @@ def _kept(name, values):
     return np.array(kept)
 
 
-def _combinations(num_examples, kept, seed):
+def _combinations(
+    num_examples: int | None, kept: list[np.ndarray], seed: int
+) -> np.ndarray:
     """Returns all combinations of indices, or drawn ones, `[examples, factors]`."""
     sizes = [len(values) for values in kept]
     rows = np.arange(math.prod(sizes))
     if num_examples is not None:
-        num_examples = checks.integer(num_examples=num_examples)
         rows = np.random.default_rng(seed).integers(len(rows), size=num_examples)
     columns = zip(kept, np.unravel_index(rows, sizes), strict=True)
     return np.stack([values[i] for values, i in columns], axis=1).astype("int64")

@@ -1,4 +1,4 @@
-"""Data sets of tensorflow_datasets as sources, with quick and clear failures."""
+"""Raw examples from TensorFlow Datasets (TFDS), with quick and clear failures."""
 
 import contextlib
 import difflib
@@ -6,33 +6,44 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.arrays import EMBEDDED
 from tfvae.data.folders import image_shape
-from tfvae.data.splits import Source
+from tfvae.data.sources import ALIASES, EMBEDDED, Fractions, Location, Source
 
-_OFFICIAL = {"validation": "valid", "valid": "valid", "val": "valid", "test": "test"}
-# Short enough that the error comes within 10 seconds of starting Python.
+# For an answer of a server: short, so that an error takes less than 10 seconds.
 _SECONDS = 3
+# A `tfds.core.DatasetBuilder`; TFDS takes seconds to import, and only if it is used.
+Builder = Any
 
 
-def from_builder(name, *, labels, fractions, image_size, data_dir, manual_dir):
-    """Returns the `Source` of a TFDS builder with images, prepared where needed.
+def from_builder(
+    name: str,
+    *,
+    labels: bool | str,
+    fractions: Fractions,
+    image_size: Sequence[int] | None = None,
+    data_dir: Location | None = None,
+    manual_dir: Location | None = None,
+) -> Source:
+    """Reads a TFDS builder with images; prepares the data set if it is not prepared.
 
     Args:
-        name: Registered name, with config and version where wanted.
-        labels: Whether to give the second of `supervised_keys`, or "label", or where
-            there is none all of "label_shape", "label_scale" and so on, or all of
-            "attributes" in one; or the name of a label.
+        name: Registered name, perhaps with config and version.
+        labels: Name of a label, or whether to add labels: the second of
+            `supervised_keys` or "label", else all scalars named "label_..." and all
+            "attributes" as one vector.
         fractions: `Fractions` for the splits that the builder lacks.
-        image_size: `(height, width)` to stretch to, or `None` to keep the size.
-        data_dir: Folder of prepared data sets, or `None` for the one of TFDS.
-        manual_dir: Folder with the original files, or `None` to download them.
+        image_size: `(height, width)` to stretch images to; by default they keep their
+            size.
+        data_dir: Folder of prepared data sets; by default that of TFDS.
+        manual_dir: Folder with the original files; by default TFDS downloads them.
     """
     import tensorflow_datasets as tfds
 
@@ -48,12 +59,12 @@ def from_builder(name, *, labels, fractions, image_size, data_dir, manual_dir):
     return Source(streams, _peak(streams["train"]))
 
 
-def is_registered(name):
-    """Says whether a builder of TFDS or of this package has the name."""
+def is_registered(name: str) -> bool:
+    """Returns True if a builder of TFDS or of this package has the name."""
     return re.split("[/:]", name)[0] in _names()
 
 
-def _names():
+def _names() -> list[str]:
     import tensorflow_datasets as tfds
 
     import tfvae.datasets.frey_face
@@ -62,7 +73,7 @@ def _names():
     return tfds.list_builders(with_community_datasets=False)
 
 
-def _check_name(name):
+def _check_name(name: str) -> None:
     if not is_registered(name):
         names = [*EMBEDDED, *_names()]
         near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
@@ -72,8 +83,8 @@ def _check_name(name):
         checks.fail(expected, hint=hint, source=name)
 
 
-def _image_key(builder):
-    """Returns the key of the one uint8 image, "image" where there are several."""
+def _image_key(builder: Builder) -> str:
+    """Returns the key of the uint8 image; with several images it must be "image"."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -90,8 +101,8 @@ def _image_key(builder):
     return "image" if "image" in keys else keys[0]
 
 
-def _label_keys(builder, labels):
-    """Names of the labels asked for, of attributes as "attributes/name"."""
+def _label_keys(builder: Builder, labels: bool | str) -> list[str]:
+    """Returns the keys of the labels, for attributes "attributes/name"."""
     features = builder.info.features
     scalars = [key for key in features if features[key].shape == ()]
     if "attributes" in features:
@@ -107,30 +118,29 @@ def _label_keys(builder, labels):
     return keys
 
 
-def _shape(builder, key, image_size):
+def _shape(builder: Builder, key: str, image_size: Sequence[int] | None) -> tuple:
     own = builder.info.features[key].shape
-    if image_size is None and None in own:
+    if image_size is None and None not in own:
+        return own
+    if image_size is None:
         hint = "Say `image_size=(height, width)`."
         expected = f"given for {builder.name}, whose images are {own}"
         checks.fail(expected, hint=hint, image_size=None)
-    if image_size is None:
-        return own
     shape = (*image_shape(image_size)[:2], own[2])
     if tuple(image_size) not in (shape, shape[:2]):
-        checks.fail(
-            f"(height, width) or end in {own[2]} channels", image_size=image_size
-        )
+        expected = f"(height, width) or end in {own[2]} channels"
+        checks.fail(expected, image_size=image_size)
     return shape
 
 
-def _prepare(builder, manual_dir):
+def _prepare(builder: Builder, manual_dir: Path | None) -> None:
     import tensorflow_datasets as tfds
 
     if (builder.data_path / "dataset_info.json").exists():
         return
     _check_originals(builder, manual_dir)
     config = tfds.download.DownloadConfig(
-        # Of its own: MNIST and Fashion-MNIST extract files of the same names.
+        # A folder for each builder: MNIST and Fashion-MNIST share names of files.
         extract_dir=builder.data_path.parent / "extracted",
         manual_dir=manual_dir,
         try_download_gcs=False,
@@ -139,10 +149,10 @@ def _prepare(builder, manual_dir):
         builder.download_and_prepare(download_config=config)
 
 
-def _check_originals(builder, manual_dir):
-    """Raises before TFDS would try to download for minutes in vain."""
+def _check_originals(builder: Builder, manual_dir: Path | None) -> None:
+    """Raises before TFDS would try for minutes to download without success."""
     by_hand = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    if manual_dir and not Path(manual_dir).is_dir():
+    if manual_dir and not manual_dir.is_dir():
         checks.fail("a folder", error=FileNotFoundError, manual_dir=str(manual_dir))
     if by_hand and not manual_dir:
         raise FileNotFoundError(
@@ -163,53 +173,56 @@ def _check_originals(builder, manual_dir):
         )
 
 
-def _missing_files(builder, manual_dir):
-    """Returns `{file name: address}` of the registered files that are not there."""
+def _missing_files(builder: Builder, manual_dir: Path | None) -> dict[str, str]:
+    """Returns `{file name: address}` for the registered files that are missing."""
     files = {
         info.filename or url.rsplit("/", 1)[-1]: url
         for url, info in (builder.url_infos or {}).items()
     }
     folder = Path(manual_dir or os.devnull)
     missing = {name: url for name, url in files.items() if not (folder / name).exists()}
-    # The files of all configs are registered: which ones are needed is not known.
+    # The files of all configs are registered, and which ones this config needs is not
+    # known: any of them will do.
     return {} if builder.BUILDER_CONFIGS and len(missing) < len(files) else missing
 
 
-def _reachable(url):
-    """Says whether the address answers in time, through proxies as TFDS goes."""
+def _reachable(url: str) -> bool:
+    """Returns True if the address answers in time, through the proxies TFDS uses."""
     if not url.startswith("http"):
         return True
     answers = []
 
-    def ask():
+    def ask() -> None:
         import requests
 
         with contextlib.suppress(requests.RequestException):
             with requests.get(url, stream=True, timeout=_SECONDS) as response:
                 answers.append(response.ok)
 
-    # A thread, because looking up a name obeys no timeout.
+    # A thread, because no timeout applies to looking up a host name.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(_SECONDS)
     return any(answers)
 
 
-def _instructions(builder, fractions):
-    """Returns a TFDS split instruction for each of train, valid and test."""
+def _instructions(builder: Builder, fractions: Fractions) -> dict[str, str]:
+    """Returns TFDS split instructions for train, valid and test."""
     splits = builder.info.splits
     if "train" not in splits:
         raise ValueError(
             "`source` must be a builder with a train split. "
             f"Received: {builder.name} with splits {sorted(splits)}."
         )
-    official = {_OFFICIAL[name]: name for name in splits if name in _OFFICIAL}
+    official = {ALIASES[name]: name for name in splits if name in ALIASES}
     spans = fractions.spans(splits["train"].num_examples, official)
     cuts = {name: f"train[{start}:{stop}]" for name, (start, stop) in spans.items()}
-    return {**cuts, **official}
+    return {**official, **cuts}
 
 
-def _stream(builder, instruction, keys, shape):
+def _stream(
+    builder: Builder, instruction: str, keys: list[str], shape: tuple
+) -> tf.data.Dataset:
     """Returns a data set of `(image,)` or `(image, label)`, images uint8."""
     import tensorflow_datasets as tfds
 
@@ -221,7 +234,7 @@ def _stream(builder, instruction, keys, shape):
     )
     resize = builder.info.features[keys[0]].shape != shape
 
-    def pick(example):
+    def pick(example: dict[str, Any]) -> tuple[tf.Tensor, ...]:
         image, *label = (_at(example, key) for key in keys)
         if len(label) > 1:
             label = [tf.stack(label, axis=-1)]
@@ -230,8 +243,8 @@ def _stream(builder, instruction, keys, shape):
     return data.map(pick, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _nested(keys):
-    """A dict of True for each key, of those with a slash a dict in a dict."""
+def _nested(keys: list[str]) -> dict[str, Any]:
+    """Returns `{"a": {"b": True}}` for the key "a/b", as TFDS selects features."""
     nested = {}
     for key in keys:
         *outer, name = key.split("/")
@@ -240,19 +253,19 @@ def _nested(keys):
     return nested
 
 
-def _at(example, key):
-    """What is at a key; what is true or false as 1 or 0."""
+def _at(example: dict[str, Any], key: str) -> tf.Tensor:
+    """Returns the value at a key such as "a/b"; booleans as 0 or 1."""
     for name in key.split("/"):
         example = example[name]
     return tf.cast(example, tf.int64) if example.dtype == tf.bool else example
 
 
-def _stretched(image, shape):
+def _stretched(image: tf.Tensor, shape: tuple) -> tf.Tensor:
     image = tf.image.resize(image, shape[:2], antialias=True)
     return tf.ensure_shape(tf.cast(tf.round(image), tf.uint8), shape)
 
 
-def _peak(stream):
+def _peak(stream: tf.data.Dataset) -> int:
     """Tells {0, 1} from grey values by the first 1,000 training images."""
     images = stream.take(1000).as_numpy_iterator()
     return 1 if max(image.max() for image, *_ in images) <= 1 else 255

@@ -1,1 +1,1 @@
-"""Builders for tensorflow_datasets; importing one registers it."""
+"""TFDS builders; importing a builder registers it with TFDS."""

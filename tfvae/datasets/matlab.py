@@ -1,15 +1,12 @@
-"""Arrays of MATLAB files."""
+"""Arrays from MATLAB files."""
 
 import os
 
+import numpy as np
 
-def read(path, name):
-    """The array of a name in a MATLAB file.
 
-    Raises:
-        FileNotFoundError: Where there is no such file.
-        ValueError: Where it cannot be read or has no such array.
-    """
+def read(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """Returns the array of this name in a MATLAB file."""
     import scipy.io
 
     if not os.path.exists(path):

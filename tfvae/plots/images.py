@@ -1,18 +1,35 @@
 """Grids of images, pixel for pixel, and the canvas of every picture."""
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfvae import checks
+from tfvae.checks import NonNegativeInt, PositiveInt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+else:  # imported with the first picture
+    Axes = Figure = Any
 
 CELL, CANVAS, MARGIN = 84, 1200, 8  # pixels on screen: an image, the grid, its rim
 DPI = 128  # a power of two: dividing pixels by it is exact
 
 
+@checks.checked
 def image_grid(
-    images, *, columns=None, title=None, row_labels=(), column_labels=(), gap=2
-):
+    images: npt.ArrayLike,
+    *,
+    columns: PositiveInt | None = None,
+    title: str | None = None,
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    gap: NonNegativeInt = 2,
+) -> Figure:
     """Images side by side: image i stands in row `i // columns`.
 
     Small images are enlarged by a whole number, so that every pixel stays square.
@@ -21,21 +38,20 @@ def image_grid(
         images: `[batch, height, width, 1 or 3]` in [0, 1].
         columns: Images in a row; by default the grid is about square.
         title: Text above the grid.
-        row_labels: Texts left of the rows, one each, or none.
-        column_labels: Texts below the columns, one each, or none.
+        row_labels: Texts to the left of the rows, one for each row, or none.
+        column_labels: Texts below the columns, one for each column, or none.
         gap: Pixels on screen between two images.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
 
     Example:
         >>> images = np.linspace(0, 1, 6 * 64).reshape(6, 8, 8, 1)
         >>> figure = tfvae.plots.image_grid(images, columns=3, title="Ramps")
     """
-    images = _check_images(images)
-    columns = math.ceil(len(images) ** 0.5) if columns is None else columns
-    columns = checks.integer(columns=columns)
-    canvas, pitch = _tile(images, columns, checks.integer(gap=gap, minimum=0))
+    shape = list(np.shape(images))
+    if len(shape) != 4 or shape[-1] not in (1, 3):
+        checks.fail("[batch, height, width, 1 or 3]", **{"images.shape": shape})
+    images = checks.array(shape[1:], images=images, low=0, high=1)
+    columns = columns or math.ceil(len(images) ** 0.5)
+    canvas, pitch = _tile(images, columns, gap)
     axes = axes_of(1, 1)
     axes.imshow(canvas, "gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     axes.spines[:].set_visible(False)
@@ -47,8 +63,10 @@ def image_grid(
     return fit(axes)
 
 
-def axes_of(width, height, layout=None, **texts):
-    """The axes of a new figure of so many inches."""
+def axes_of(
+    width: float, height: float, layout: str | None = None, **texts: Any
+) -> Axes:
+    """Axes in a new figure with a size in inches."""
     from matplotlib.figure import Figure
 
     axes = Figure((width, height), dpi=DPI, layout=layout).add_subplot(**texts)
@@ -56,8 +74,8 @@ def axes_of(width, height, layout=None, **texts):
     return axes
 
 
-def fit(axes):
-    """The figure, cut to the pixels of its image and the texts around it."""
+def fit(axes: Axes) -> Figure:
+    """The figure, with the size of its image and the texts around the image."""
     size = np.array(axes.images[0].get_size()[::-1])
     axes.figure.set_size_inches(size / DPI)
     axes.set_position((0, 0, 1, 1))
@@ -69,15 +87,10 @@ def fit(axes):
     return axes.figure
 
 
-def _check_images(images):
-    shape = list(np.shape(images))
-    if len(shape) != 4 or shape[-1] not in (1, 3):
-        checks.fail("[batch, height, width, 1 or 3]", **{"images.shape": shape})
-    return checks.array(shape[1:], images=images, low=0, high=1)
-
-
-def _tile(images, columns, gap):
-    """One array of all pixels on screen, and the distances of rows and columns."""
+def _tile(
+    images: np.ndarray, columns: int, gap: int
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """All pixels on screen `[height, width, channels]`, height and width of a cell."""
     batch, *sides, channels = images.shape
     longest = max(math.ceil(batch / columns) * sides[0], columns * sides[1])
     zoom = max(1, min(CELL // max(sides), CANVAS // longest))
@@ -91,7 +104,7 @@ def _tile(images, columns, gap):
     return canvas, (height, width)
 
 
-def _label(axis, count, pitch, **argument):
+def _label(axis: Any, count: int, pitch: int, **argument: Sequence[str]) -> None:
     ((_, labels),) = argument.items()
     if len(labels) not in (0, count):
         checks.fail(f"{count} texts or none", **argument)

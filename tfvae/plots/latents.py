@@ -1,33 +1,31 @@
-"""Pictures of latents and what they carry."""
+"""Pictures of latents and of the information that they carry."""
 
 import math
 
+import keras
 import numpy as np
+import numpy.typing as npt
 
 from tfvae import checks
-from tfvae.plots.images import axes_of
+from tfvae.plots.images import Figure, axes_of
 
-ACTIVE = 0.01  # nats: a latent whose KL is above it carries information
+ACTIVE = 0.01  # nats: a latent with a greater KL carries information
 
 
-def latent_scatter(model, x, labels=None):
-    """Latents of `x`, one colour a label.
+def latent_scatter(
+    model: keras.Model, x: npt.ArrayLike, labels: npt.ArrayLike | None = None
+) -> Figure:
+    """Latents of `x` in the plane, in one colour for each label.
 
-    Two latents are drawn as they are; of more, the first two principal components.
+    With more than two latents, their first two principal components are drawn.
 
     Args:
-        model: Has `encode` and at least two latents.
-        x: Data, as `model.encode` takes it.
-        labels: Classes `[batch]`, integers or texts; or none.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
+        model: Model with `encode` and at least two latents.
+        x: Data for `model.encode`.
+        labels: Integers or texts `[batch]`.
 
     Example:
-        >>> encoder = tfvae.networks.mlp_encoder((8, 8, 1), [64])
-        >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64])
-        >>> model = tfvae.VAE(encoder, decoder, latent_dim=2)
-        >>> figure = tfvae.plots.latent_scatter(model, np.zeros([4, 8, 8, 1]))
+        >>> figure = tfvae.plots.latent_scatter(model, x, np.arange(32) % 2)
     """
     if model.latent_dim < 2:
         checks.fail("at least 2", **{"model.latent_dim": model.latent_dim})
@@ -46,14 +44,14 @@ def latent_scatter(model, x, labels=None):
     return axes.figure
 
 
-def kl_per_dimension(kl):
-    """Bars of each latent's KL from the prior, greatest first.
+def kl_per_dimension(kl: npt.ArrayLike) -> Figure:
+    """Bars for the KL of each latent from the prior, greatest first.
 
     Args:
         kl: `[latent]` in nats, from `tfvae.metrics.kl_per_dimension`.
 
     Returns:
-        A `matplotlib.figure.Figure`; the title counts the latents above 0.01 nats.
+        A figure, whose title counts the latents above 0.01 nats.
 
     Example:
         >>> figure = tfvae.plots.kl_per_dimension([0.002, 2.5, 1.1])
@@ -75,7 +73,8 @@ def kl_per_dimension(kl):
     return axes.figure
 
 
-def _plane(z):
+def _plane(z: np.ndarray) -> tuple[np.ndarray, str, str]:
+    """Two coordinates `[batch, 2]` and a text for each."""
     if z.shape[1] == 2:
         return z, "$z_0$", "$z_1$"
     from sklearn.decomposition import PCA

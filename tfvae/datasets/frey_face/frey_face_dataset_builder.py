@@ -1,6 +1,9 @@
-"""Builder of the Frey Face set from the user's copy of the original file."""
+"""TFDS builder for the Frey Face set, from the user's copy of the original file."""
 
 import hashlib
+import os
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -9,19 +12,15 @@ from tfvae.datasets import matlab
 
 _FILE = "frey_rawface.mat"
 _SHAPE = (1965, 28, 20)
-# Of the uint8 frames [1965, 28, 20]: copies of the file differ in their header.
+# Checksum for the frames, not for the file: copies differ in their header.
 _SHA256 = "2438ba4f0d2a6bd8bac43de756141eaa33c8d248dd613d464bdb1210d9b7af78"
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
     """1,965 grey video frames of one face, 28 x 20, without official splits.
 
-    Examples are `image`, uint8 `[28, 20, 1]`, and `frame`, the int64 place in the
-    video: TFDS changes the order. It is also the label of `as_supervised`.
-
-    Raises:
-        FileNotFoundError: Where the manual folder holds no `frey_rawface.mat`.
-        ValueError: Where the file is of another kind or holds other pixels.
+    An example has `image`, uint8 `[28, 20, 1]`, and `frame`, its int64 place in the
+    video, as TFDS changes the order. The frame is the label for `as_supervised`.
 
     References:
         Roweis, Saul, Hinton. "Global Coordination of Local Linear Models", 2001.
@@ -33,7 +32,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         f"Get {_FILE} from the data page of Sam Roweis and put it into the folder."
     )
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         features = {
             "image": tfds.features.Image(shape=(*_SHAPE[1:], 1)),
             "frame": tfds.features.Scalar(dtype=np.int64),
@@ -46,24 +45,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             homepage="https://cs.nyu.edu/~roweis/data.html",
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Any]:
         frames = read_frames(dl_manager.manual_dir / _FILE)
         return {"train": self._generate_examples(frames)}
 
-    def _generate_examples(self, frames):
+    def _generate_examples(
+        self, frames: np.ndarray
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         for index, frame in enumerate(frames):
             yield index, {"image": frame[..., None], "frame": index}
 
 
-def read_frames(path):
-    """Returns the verified frames of `frey_rawface.mat`, uint8 `[1965, 28, 20]`.
+def read_frames(path: str | os.PathLike[str]) -> np.ndarray:
+    """Returns the frames of `frey_rawface.mat`, uint8 `[1965, 28, 20]`, verified.
 
-    Args:
-        path: The file, whose `ff` holds a frame in each column, `[560, 1965]`.
-
-    Raises:
-        FileNotFoundError: Where there is no such file.
-        ValueError: Where it cannot be read, or its pixels have another sha256.
+    The array `ff` of the file is `[560, 1965]`, a frame in each column.
     """
     frames = np.ascontiguousarray(matlab.read(path, "ff").T)
     digest = hashlib.sha256(frames.tobytes()).hexdigest()

@@ -1,4 +1,8 @@
-"""Builder of the Olivetti faces from the user's copy of the original file."""
+"""TFDS builder for the Olivetti faces, from the user's copy of the original file."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -7,24 +11,20 @@ from tfvae.datasets import matlab
 
 _FILE = "olivettifaces.mat"
 _PEOPLE, _EACH, _SIZE = 40, 10, 64
-# People whose faces are the test split: the last ones.
+# The last people, whose faces are the test split.
 _HELD_OUT = 10
-# Of the images with glasses, from and up to: as usual with these data, from Moncecchi
-# and Garreta, Learning scikit-learn, 2013.
+# Ranges of the images with glasses, the usual ones for these data: Moncecchi, Garreta,
+# "Learning scikit-learn", 2013.
 _GLASSES = [(10, 20), (30, 33), (37, 39), (50, 60), (63, 65), (69, 70), (120, 122)]
 _GLASSES += [(124, 140), (160, 162), (164, 170), (180, 183), (185, 186), (189, 193)]
 _GLASSES += [(194, 195), (196, 200), (260, 280), (300, 310), (330, 340), (358, 370)]
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """400 grey faces of 40 people, 64 x 64: 300 to train, ten others to test.
+    """400 grey faces of 40 people, 64 x 64: 30 people in train, 10 others in test.
 
-    Examples are `image`, uint8 `[64, 64, 1]`, `glasses`, 0 or 1, which is the label of
+    An example has `image`, uint8 `[64, 64, 1]`, `glasses`, 0 or 1, the label for
     `as_supervised`, and `subject`, the number of the person.
-
-    Raises:
-        FileNotFoundError: Where the manual folder holds no `olivettifaces.mat`.
-        ValueError: Where the file is of another kind.
 
     References:
         Samaria, Harter. "Parameterisation of a stochastic model for human face
@@ -38,7 +38,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "https://ndownloader.figshare.com/files/5976027 and put it into the folder."
     )
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         features = {
             "image": tfds.features.Image(shape=(_SIZE, _SIZE, 1)),
             "glasses": tfds.features.ClassLabel(names=["without", "with"]),
@@ -52,7 +52,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             homepage="https://cs.nyu.edu/~roweis/data.html",
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Any]:
         images = read_images(dl_manager.manual_dir / _FILE)
         cut = (_PEOPLE - _HELD_OUT) * _EACH
         return {
@@ -60,7 +62,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "test": self._generate_examples(images, range(cut, len(images))),
         }
 
-    def _generate_examples(self, images, indices):
+    def _generate_examples(
+        self, images: np.ndarray, indices: Iterable[int]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         glasses = np.zeros(len(images), int)
         for start, stop in _GLASSES:
             glasses[start:stop] = 1
@@ -69,17 +73,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             yield i, {"image": images[i][..., None], **labels}
 
 
-def read_images(path):
+def read_images(path: str | os.PathLike[str]) -> np.ndarray:
     """Returns the images of `olivettifaces.mat`, uint8 `[400, 64, 64]`.
 
-    Copies of the file differ by a level of grey here and there.
-
-    Args:
-        path: The file, whose `faces` holds an image in each column, `[4096, 400]`.
-
-    Raises:
-        FileNotFoundError: Where there is no such file.
-        ValueError: Where it cannot be read, or holds something else.
+    The array `faces` of the file is `[4096, 400]`, an image in each column. Copies of
+    the file differ in some pixels by one grey level, so there is no checksum.
     """
     columns, count = matlab.read(path, "faces"), _PEOPLE * _EACH
     if columns.shape != (_SIZE**2, count) or columns.dtype.kind not in "uif":
