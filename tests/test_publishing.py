@@ -31,9 +31,9 @@ def folder(run, tmp_path_factory):
 
 
 def test_a_published_folder_holds_every_format(run, folder):
-    files = ["1", "README.md", "manifest.json"]
-    files += [f"my_vae.{end}" for end in ("keras", "tflite", "tflite.json")]
-    assert sorted(os.listdir(folder)) == sorted(files)
+    names = ["1", "README.md", "manifest.json"]
+    names += [f"my_vae.{end}" for end in ("keras", "tflite", "tflite.json")]
+    assert sorted(os.listdir(folder)) == sorted(names)
     files.verify(folder)
     files.verify(folder / "1")
     assert (
