@@ -8,73 +8,59 @@ import keras
 from tfvae import checks, layers, likelihoods, networks, objectives, posteriors, priors
 from tfvae.models import GAN, IVAE, IWAE, VAE, VAEGAN
 
+Ints = Sequence[int]
+# Functions, or classes, that give a model or a network.
 Make = Callable[..., keras.Model]
 
 
-def warmed(
-    model: Make, *networks: keras.Model, warm_up: int, **options: Any
-) -> keras.Model:
+def warmed(make: Make, *networks: Any, warm_up: int, **options: Any) -> keras.Model:
     """Builds a model whose KL weight rises from 0 to 1 in the first `warm_up` steps."""
     objective = objectives.ELBO(_beta(warm_up))
-    return model(*networks, objective=objective, **options)
+    return make(*networks, objective=objective, **options)
 
 
-def warmed_iwae(*networks: keras.Model, warm_up: int, **options: Any) -> IWAE:
+def warmed_iwae(*networks: Any, warm_up: int, **options: Any) -> IWAE:
     """Builds an IWAE whose KL weight rises as in `warmed`."""
     return IWAE(*networks, beta=_beta(warm_up), **options)
 
 
-def _beta(
-    num_steps: int,
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
+def _beta(num_steps: int) -> Any:
     return objectives.warm_up(num_steps) if num_steps else 1.0
 
 
 def mlp(
     make: Make,
-    event_shape: Sequence[int],
+    event_shape: Ints,
     *,
-    latent_dim: int,
-    hidden_units: Sequence[int],
+    hidden_units: Ints,
     activation: str,
     **options: Any,
 ) -> keras.Model:
-    """Builds a VAE from dense networks."""
+    """Builds a VAE from dense networks; the options are those of `make`."""
     encoder = networks.mlp_encoder(event_shape, hidden_units, activation)
     decoder = networks.mlp_decoder(event_shape, hidden_units[::-1], activation)
-    return make(encoder, decoder, latent_dim=latent_dim, **options)
+    return make(encoder, decoder, **options)
 
 
 def conv(
-    make: Make,
-    event_shape: Sequence[int],
-    *,
-    latent_dim: int,
-    filters: Sequence[int],
-    units: int,
-    **options: Any,
+    make: Make, event_shape: Ints, *, filters: Ints, units: int, **options: Any
 ) -> keras.Model:
-    """Builds a VAE from convolutional networks."""
+    """Builds a VAE from convolutional networks; the options are those of `make`."""
     encoder = networks.conv_encoder(event_shape, filters, units)
     decoder = networks.conv_decoder(event_shape, filters[::-1], units)
-    return make(encoder, decoder, latent_dim=latent_dim, **options)
+    return make(encoder, decoder, **options)
 
 
-def over(
-    model: Make,
-    network: Callable[..., keras.layers.Layer],
-    event_shape: Sequence[int],
-    **options: Any,
-) -> keras.Model:
-    """Builds a model that has one network; the options are the network's."""
-    return model(network(event_shape, **options))
+def over(make: Make, network: Make, event_shape: Ints, **options: Any) -> keras.Model:
+    """Builds a model that has one network; the options are those of `network`."""
+    return make(network(event_shape, **options))
 
 
 def gaussian_mlp(
-    event_shape: Sequence[int],
+    event_shape: Ints,
     *,
     latent_dim: int,
-    hidden_units: Sequence[int],
+    hidden_units: Ints,
     activation: str,
     scale: str,
 ) -> VAE:
@@ -92,7 +78,7 @@ def gaussian_mlp(
 
 @checks.checked
 def ivae(
-    event_shape: Sequence[int],
+    event_shape: Ints,
     *,
     latent_dim: int,
     num_classes: int,
@@ -124,7 +110,7 @@ def ivae(
 
 
 def dcgan(
-    event_shape: Sequence[int],
+    event_shape: Ints,
     *,
     filters: int,
     adversarial_loss: str,
@@ -141,11 +127,7 @@ def dcgan(
 
 
 def vae_gan(
-    event_shape: Sequence[int],
-    *,
-    filters: int,
-    gradient_penalty: float,
-    **options: Any,
+    event_shape: Ints, *, filters: int, gradient_penalty: float, **options: Any
 ) -> VAEGAN:
     """Builds a VAE-GAN from DCGAN's networks.
 

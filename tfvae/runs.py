@@ -101,8 +101,8 @@ class Training(keras.callbacks.Callback):
     def best_epoch(self) -> int:
         """Number of the epoch with the best `monitor`; 0 if none is finite.
 
-        Only epochs after the warm-up are compared; before its end the last epoch is the
-        best. Without a monitor it is the last epoch whose values are all finite.
+        Only epochs after the warm-up are compared; during it, the last finite epoch is
+        the best. Without a monitor it is the last epoch whose values are all finite.
         """
         bounds = np.array([-np.inf, *map(self._bound, self.history)])
         bounds[~np.isfinite(bounds)] = -np.inf
