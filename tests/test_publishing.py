@@ -1,3 +1,5 @@
+"""Published models: whole folders, loaded by name, equal answers in every format."""
+
 import json
 import os
 import pathlib
@@ -119,7 +121,7 @@ def test_published_models_answer_everywhere_as_in_keras(path, program):
             answer = lite.get_signature_runner(name)(**inputs)
             for key, value in signature.compiled()(*inputs.values()).items():
                 error = np.abs(answer[key] - value) / np.maximum(1, np.abs(value))
-                # float16; of what is drawn pixel by pixel few pixels turn over.
+                # float16: among pixels drawn one by one, a few change.
                 assert np.mean(error > 0.02) < 0.02, (name, key)
 
 

@@ -1,5 +1,6 @@
 """Types as a user's type checker sees them: right code passes, wrong calls do not."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-README = pathlib.Path(__file__).parents[1] / "README.md"
+ROOT = pathlib.Path(__file__).parents[1]
 # These have neither types of their own nor stubs that every user installs.
 UNTYPED = "keras", "sklearn", "tensorflow", "tensorflow_probability"
 # Names that the README's blocks take from blocks before them.
@@ -38,7 +39,7 @@ file = tfvae.export.to_tflite(model, "vae.tflite", quantize="float16")
 print(sorted(history), means.shape, images.shape, float(np.mean(nats)))
 print(version.name, file.suffix)
 """
-# A line each, to which a type checker objects, with the code of its error.
+# Lines that a type checker rejects, each with the code of its error.
 WRONG = [
     ("presets.configure('vae_digits', source=3)", "arg-type"),
     ("presets.get(7)", "arg-type"),
@@ -51,7 +52,7 @@ WRONG = [
 
 
 def messages(folder, **scripts):
-    """Lines that mypy in its default mode prints for scripts by name."""
+    """Lines that mypy prints in its default mode, for scripts by name."""
     libraries = ",".join(f"{name}.*" for name in UNTYPED)
     (folder / "mypy.ini").write_text(
         f"[mypy]\n[mypy-{libraries}]\nignore_missing_imports = True\n"
@@ -60,13 +61,17 @@ def messages(folder, **scripts):
         (folder / f"{name}.py").write_text(text)
     command = [sys.executable, "-m", "mypy", "--no-incremental", "--no-error-summary"]
     command += [f"{name}.py" for name in scripts]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    pipes = {"capture_output": True, "text": True}
+    run = subprocess.run(command, cwd=folder, env=environment, **pipes)
     assert run.returncode in (0, 1), run.stderr
     return run.stdout.splitlines()
 
 
 def test_code_of_a_user_passes_the_type_checker(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
     assert len(blocks) >= 3
     # A script each, as blocks give the same name to models of different classes.
     scripts = {f"block_{i}": BEFORE + block for i, block in enumerate(blocks)}
