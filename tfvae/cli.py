@@ -29,18 +29,13 @@ app = typer.Typer(
 console = rich.console.Console()
 
 Place = pathlib.Path | None
-RunFolder = Annotated[
-    pathlib.Path, typer.Argument(help="Folder of a run, as `tfvae train` wrote it.")
-]
+Name = str | None
+RunFolder = Annotated[pathlib.Path, typer.Argument(help="Folder of a trained run.")]
 PresetName = Annotated[
-    str | None, typer.Argument(help="See `tfvae list`.", show_default=presets.DEFAULT)
+    Name, typer.Argument(help="See `tfvae list`.", show_default=presets.DEFAULT)
 ]
-Source = Annotated[
-    str | None, typer.Option(help="Another data set, .npz file or image folder.")
-]
-Originals = Annotated[
-    str | None, typer.Option(help="Folder of original files already downloaded.")
-]
+Source = Annotated[Name, typer.Option(help="Data set, .npz file or image folder.")]
+Originals = Annotated[Name, typer.Option(help="Folder of downloaded original files.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Random seed.", show_default="0")]
 Changes = Annotated[
     list[str] | None,
@@ -116,8 +111,8 @@ def train(
         config = presets.configure(name, [*(set_ or ()), *given], data)
         training = runs.start(folder, config, force)
     _fit(training)
-    _report(training.run, samples)
     run = training.run
+    _report(run, samples)
     _paths([run.model_file, *reports.draw(run), *_export(run)])
 
 
@@ -148,7 +143,7 @@ def export(
     ] = None,
     tflite: Annotated[Place, typer.Option(help="File for TFLite.")] = None,
     quantize: Annotated[
-        str | None, typer.Option(help="float16, dynamic_range or int8, for --tflite.")
+        Name, typer.Option(help="float16, dynamic_range or int8, for --tflite.")
     ] = None,
 ) -> None:
     """Export a run for TF Serving and for TFLite, or only one of them by an option."""
@@ -158,8 +153,7 @@ def export(
 @app.command("web")
 def show_in_browser(
     run: Annotated[
-        list[pathlib.Path],
-        typer.Argument(help="Folders of runs, or names of published models."),
+        list[pathlib.Path], typer.Argument(help="Run folders, or published names.")
     ],
     out: Annotated[
         Place, typer.Option(help="Folder of the page. Default: web in the first run.")
@@ -285,7 +279,7 @@ def _export(
     run: runs.Run,
     saved_model: Place = None,
     tflite: Place = None,
-    quantize: str | None = None,
+    quantize: Name = None,
 ) -> list[pathlib.Path]:
     model, paths = tfvae.load(run.model_file), []
     lite, both = tflite or quantize, not (saved_model or tflite or quantize)
