@@ -52,7 +52,7 @@ def subjects():
 
 @pytest.fixture(scope="module")
 def litert():
-    """Folder `node_modules` with LiteRT.js."""
+    """Folder `node_modules` with LiteRT.js, if npm can install it."""
     try:
         return runtime.find()
     except RuntimeError as error:
@@ -61,7 +61,7 @@ def litert():
 
 @pytest.fixture(scope="module")
 def empty_litert(tmp_path_factory):
-    """Files of the names of LiteRT.js."""
+    """Folder `node_modules` with empty files named as those of LiteRT.js."""
     folder = tmp_path_factory.mktemp("node_modules")
     for name in runtime.FILES:
         file = folder / "@litertjs" / name
@@ -379,7 +379,7 @@ def test_damaged_and_missing_files_are_told(browser, site, tmp_path):
     finally:
         (site / name).write_bytes(content)
         (site / "models.json").write_text(json.dumps(manifest))
-    browser.errors()  # which were meant
+    browser.errors()  # expected here; cleared for later tests
 
 
 @pytest.mark.slow

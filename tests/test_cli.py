@@ -1,4 +1,4 @@
-"""The command line: a run from end to end, and what every bad input answers."""
+"""The command line: a run from end to end, and the answer to every bad input."""
 
 import csv
 import functools
@@ -20,7 +20,7 @@ from tfvae import cli, presets, runs, terminal
 
 TINY = ["--set", "hidden_units=[16]", "--set", "latent_dim=2"]
 ROOT = pathlib.Path(__file__).parents[1]
-# Checkpoints come every second, so that tests need not wait for one.
+# Checkpoints every second, to make waiting for one short.
 PROGRAM = "from tfvae import cli, runs; runs.INTERVAL = 1; cli.main()"
 PICTURES = (
     "samples reconstructions interpolations traversals latent kl_per_dimension manifold"
@@ -305,7 +305,7 @@ def start(*arguments, **options):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "0"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    # Tests that run in the background ignore Ctrl-C, and so would what they start.
+    # A process started by tests in the background would ignore Ctrl-C as they do.
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     options = pipes | options
     return subprocess.Popen(command, env=environment, preexec_fn=heed, **options)
@@ -340,7 +340,7 @@ def test_a_signal_waits_for_the_batch_and_a_second_one_does_not(times):
     )
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(loss="mse")
-    # As in the foreground: what is ignored is not heeded.
+    # As in the foreground: an ignored signal would stay ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(SystemExit) as stop:
         model.fit(

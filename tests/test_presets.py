@@ -1,4 +1,4 @@
-"""Presets: each builds a model of its data; settings are changed, checked, kept."""
+"""Presets: each builds a model for its data; settings are changed, checked, kept."""
 
 import functools
 import json

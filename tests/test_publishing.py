@@ -1,3 +1,5 @@
+"""Published models: whole folders, loaded by name, equal answers in every format."""
+
 import json
 import os
 import pathlib
@@ -31,9 +33,9 @@ def folder(run, tmp_path_factory):
 
 
 def test_a_published_folder_holds_every_format(run, folder):
-    files = ["1", "README.md", "manifest.json"]
-    files += [f"my_vae.{end}" for end in ("keras", "tflite", "tflite.json")]
-    assert sorted(os.listdir(folder)) == sorted(files)
+    names = ["1", "README.md", "manifest.json"]
+    names += [f"my_vae.{end}" for end in ("keras", "tflite", "tflite.json")]
+    assert sorted(os.listdir(folder)) == sorted(names)
     files.verify(folder)
     files.verify(folder / "1")
     assert (
@@ -119,7 +121,7 @@ def test_published_models_answer_everywhere_as_in_keras(path, program):
             answer = lite.get_signature_runner(name)(**inputs)
             for key, value in signature.compiled()(*inputs.values()).items():
                 error = np.abs(answer[key] - value) / np.maximum(1, np.abs(value))
-                # float16; of what is drawn pixel by pixel few pixels turn over.
+                # float16: among pixels drawn one by one, a few change.
                 assert np.mean(error > 0.02) < 0.02, (name, key)
 
 

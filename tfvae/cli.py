@@ -8,7 +8,8 @@ import os
 import pathlib
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
 
 import rich.console
 import rich.padding
@@ -28,18 +29,13 @@ app = typer.Typer(
 console = rich.console.Console()
 
 Place = pathlib.Path | None
-RunFolder = Annotated[
-    pathlib.Path, typer.Argument(help="Folder of a run, as `tfvae train` wrote it.")
-]
+Name = str | None
+RunFolder = Annotated[pathlib.Path, typer.Argument(help="Folder of a trained run.")]
 PresetName = Annotated[
-    str | None, typer.Argument(help="See `tfvae list`.", show_default=presets.DEFAULT)
+    Name, typer.Argument(help="See `tfvae list`.", show_default=presets.DEFAULT)
 ]
-Source = Annotated[
-    str | None, typer.Option(help="Another data set, .npz file or image folder.")
-]
-Originals = Annotated[
-    str | None, typer.Option(help="Folder of original files already downloaded.")
-]
+Source = Annotated[Name, typer.Option(help="Data set, .npz file or image folder.")]
+Originals = Annotated[Name, typer.Option(help="Folder of downloaded original files.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Random seed.", show_default="0")]
 Changes = Annotated[
     list[str] | None,
@@ -48,7 +44,7 @@ Changes = Annotated[
 Samples = Annotated[int, typer.Option(min=1, help="Importance samples for log p(x).")]
 
 
-def _print_version(asked: bool):
+def _print_version(asked: bool) -> None:
     if asked:
         print(tfvae.__version__)
         raise typer.Exit
@@ -64,15 +60,15 @@ def _root(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks and TensorFlow's messages.")
     ] = False,
-):
+) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit(2)
 
 
 @app.command("list")
-def list_presets():
-    """List the presets: data, model, settings to `--set`, and what they reached."""
+def list_presets() -> None:
+    """List the presets: summary, settings for `--set`, and scores."""
     for name, preset in presets.PRESETS.items():
         mark = "(default)" if name == presets.DEFAULT else ""
         console.print(name, mark, style="bold")
@@ -100,8 +96,8 @@ def train(
         bool, typer.Option("--resume", help="Go on with the run in the folder.")
     ] = False,
     samples: Samples = 100,
-):
-    """Train a preset, then evaluate, picture and export it."""
+) -> None:
+    """Train a preset, evaluate it, draw pictures and export it."""
     name = preset or presets.DEFAULT
     folder = out or pathlib.Path("runs") / name
     changes = {"manual_dir": manual_dir, "seed": seed}
@@ -115,13 +111,13 @@ def train(
         config = presets.configure(name, [*(set_ or ()), *given], data)
         training = runs.start(folder, config, force)
     _fit(training)
-    _report(training.run, samples)
     run = training.run
+    _report(run, samples)
     _paths([run.model_file, *reports.draw(run), *_export(run)])
 
 
 @app.command()
-def evaluate(run: RunFolder, samples: Samples = 1000):
+def evaluate(run: RunFolder, samples: Samples = 1000) -> None:
     """Evaluate a run on its whole test split."""
     _report(runs.trained(run), samples)
 
@@ -132,9 +128,9 @@ def sample(
     num: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     out: Annotated[
-        Place, typer.Option(help="Picture. Default: samples.png there.")
+        Place, typer.Option(help="Picture file. Default: samples.png in the run.")
     ] = None,
-):
+) -> None:
     """Draw samples of a run as a picture."""
     _paths([reports.sample(runs.trained(run), num, seed, out or run / "samples.png")])
 
@@ -147,17 +143,17 @@ def export(
     ] = None,
     tflite: Annotated[Place, typer.Option(help="File for TFLite.")] = None,
     quantize: Annotated[
-        str | None, typer.Option(help="float16, dynamic_range or int8; of --tflite.")
+        Name, typer.Option(help="float16, dynamic_range or int8, for --tflite.")
     ] = None,
-):
-    """Export a run for TF Serving and for TFLite, or only what an option asks for."""
+) -> None:
+    """Export a run for TF Serving and for TFLite, or only one of them by an option."""
     _paths(_export(runs.trained(run), savedmodel, tflite, quantize))
 
 
 @app.command("web")
 def show_in_browser(
     run: Annotated[
-        list[pathlib.Path], typer.Argument(help="Folders of runs, published names.")
+        list[pathlib.Path], typer.Argument(help="Run folders, or published names.")
     ],
     out: Annotated[
         Place, typer.Option(help="Folder of the page. Default: web in the first run.")
@@ -167,7 +163,7 @@ def show_in_browser(
     node_modules: Annotated[
         Place, typer.Option(help="Folder with LiteRT.js. Default: npm installs it.")
     ] = None,
-):
+) -> None:
     """Build a page that runs models in the browser, and serve it on 127.0.0.1."""
     out = out or (run[0] / "web" if run[0].is_dir() else pathlib.Path("web"))
     folder = web.build(out, web.subjects(run), node_modules)
@@ -175,13 +171,14 @@ def show_in_browser(
     if serve:
         with web.server(folder, port) as server:
             print(f"Open http://127.0.0.1:{server.server_port} (stop with Ctrl-C).")
-            with contextlib.suppress(SystemExit):  # of the signal
+            with contextlib.suppress(SystemExit):  # from the signal handler
                 server.serve_forever()
 
 
-def main():
-    """Runs the command line and exits with its code."""
+def main() -> None:
+    """Runs the command line and exits with its exit code."""
     debug = "--debug" in sys.argv
+    code: Any
     terminal.heed(terminal.leave)
     try:
         with contextlib.nullcontext() if debug or not sys.stderr else _quiet():
@@ -194,7 +191,7 @@ def main():
             with contextlib.suppress(OSError):
                 print(end="", flush=True)
             os._exit(code)  # TensorFlow's threads may still be at work
-    except BrokenPipeError:  # a reader such as `head` has gone
+    except BrokenPipeError:  # a reader such as `head` has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception as error:
@@ -205,8 +202,8 @@ def main():
     sys.exit(code)
 
 
-def _explain(error):
-    """A line about an error, and the exit code: 2 for wrong use, else 1."""
+def _explain(error: Any) -> tuple[str, int]:
+    """Message and exit code for an error: 2 for wrong use, else 1."""
     if hasattr(error, "format_message"):  # typer's own
         command = error.ctx.command_path if getattr(error, "ctx", None) else "tfvae"
         return f"{error.format_message()} See `{command} --help`.", error.exit_code
@@ -214,13 +211,13 @@ def _explain(error):
     return str(error) or type(error).__name__, 2 if usage else 1
 
 
-def _say(kind, message, *_):
+def _say(kind: str, message: object, *_: Any) -> None:
     print(f"{kind}:", " ".join(str(message).split()), file=sys.stderr)
 
 
 @contextlib.contextmanager
-def _quiet():
-    """Lets Python write to stderr, but none of TensorFlow's C++ code."""
+def _quiet() -> Iterator[None]:
+    """Keeps TensorFlow's C++ code from writing to stderr, but not Python."""
     sys.stderr.flush()
     with (
         os.fdopen(os.dup(2), "w", buffering=1) as stderr,
@@ -237,15 +234,15 @@ def _quiet():
             os.dup2(stderr.fileno(), 2)
 
 
-def _check_same(run, preset, options):
-    """Refuses what resuming would have to ignore."""
+def _check_same(run: runs.Run, preset: str | None, options: dict[str, Any]) -> None:
+    """Raises an error for options that resuming would ignore."""
     if preset not in (None, run.config["preset"]):
         checks.fail(f"{run.config['preset']!r}, as in the run", preset=preset)
     for key in (key for key, value in options.items() if value is not None):
         checks.fail("left out with --resume", **{key: options[key]})
 
 
-def _fit(training):
+def _fit(training: runs.Training) -> None:
     columns = ("{task.description}", rich.progress.BarColumn(20))
     counts = (rich.progress.MofNCompleteColumn(), rich.progress.TimeElapsedColumn())
     try:
@@ -262,7 +259,7 @@ def _fit(training):
     print(f"Trained {len(training.history)} of {training.epochs} epochs; {kept}.")
 
 
-def _report(run, num_samples):
+def _report(run: runs.Run, num_samples: int) -> None:
     figures = reports.evaluate(run, num_samples)
     value = rich.table.Column("value", justify="right", no_wrap=True)
     table = rich.table.Table("figure", value, "unit")
@@ -278,10 +275,15 @@ def _report(run, num_samples):
     print(f"{where}; log p(x) ± its standard error, {how}.")
 
 
-def _export(run, saved_model=None, tflite=None, quantize=None):
+def _export(
+    run: runs.Run,
+    saved_model: Place = None,
+    tflite: Place = None,
+    quantize: Name = None,
+) -> list[pathlib.Path]:
     model, paths = tfvae.load(run.model_file), []
     lite, both = tflite or quantize, not (saved_model or tflite or quantize)
-    # First what is replaced as a whole: an error leaves no version too many.
+    # The TFLite file first: it is replaced as a whole, but a version is added.
     if lite or (both and model.lite_signatures()):
         file = tflite or run.path / f"{run.config['preset']}.tflite"
         data = reports.examples(run) if quantize == "int8" else None
@@ -293,5 +295,5 @@ def _export(run, saved_model=None, tflite=None, quantize=None):
     return paths
 
 
-def _paths(paths):
+def _paths(paths: Iterable[pathlib.Path]) -> None:
     print("Wrote:", *paths, sep="\n  ")

@@ -1,15 +1,20 @@
-"""Presets by name: looked up, changed, read back, and built."""
+"""Presets by name: changed, read back from the file of a run, and built."""
 
 import json
 import pathlib
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 
 from tfvae import checks, data
-from tfvae.data import arrays, builders
+from tfvae.data import arrays, tfds
 from tfvae.models.adversarial import Adversarial
-from tfvae.recipes import PRESETS
+from tfvae.recipes import PRESETS, Preset
+
+# Configuration of a run: `preset`, `labels` and the `PARTS`.
+Config = dict[str, Any]
 
 DEFAULT = "vae_digits"
 # Parts of a configuration that hold settings.
@@ -17,33 +22,28 @@ PARTS = ("data", "model", "training")
 _PATHS = ("source", "data_dir", "manual_dir")
 
 
-def get(name):
-    """The preset of this name.
-
-    Raises:
-        ValueError: Where there is none; the nearest is named.
-    """
+def get(name: str) -> Preset:
+    """Returns the preset of this name; an error names the nearest one."""
     return PRESETS[checks.one_of(PRESETS, preset=name)]
 
 
-def configure(name, changes=(), source=None):
-    """The configuration of a run: a preset with some settings changed.
+def configure(
+    name: str, changes: Iterable[str] = (), source: str | None = None
+) -> Config:
+    """Returns the configuration of a run: a preset with some settings changed.
 
     Args:
         name: Name of the preset.
         changes: Strings `key=value`, the value in JSON or a bare word; later ones win.
-        source: Another source for `tfvae.data.load`, or None.
+        source: Another source for `tfvae.data.load`.
 
     Returns:
         A dict that JSON can hold, with `preset`, `labels`, `data`, `model` and
-        `training`; paths in it are absolute.
-
-    Raises:
-        ValueError: Where a setting is unknown, or not of the form `key=value`.
+        `training`. Its paths are absolute.
     """
     preset = get(name)
     places = {"image_size": None, "data_dir": None, "manual_dir": None}
-    config = {
+    config: Config = {
         "preset": name,
         "data": places | preset.data | ({} if source is None else {"source": source}),
         "model": dict(preset.model),
@@ -61,8 +61,8 @@ def configure(name, changes=(), source=None):
     return config | {"labels": preset.labels and same}
 
 
-def command(config):
-    """The command line that trains a configuration, but for paths of this machine."""
+def command(config: Config) -> str:
+    """Returns the command line that trains a configuration, without local paths."""
     preset = get(config["preset"])
     words = [f"tfvae train {config['preset']}"]
     if config["data"]["source"] != preset.data["source"]:
@@ -77,11 +77,11 @@ def command(config):
     return " ".join(words)
 
 
-def read(path):
-    """A configuration as `configure` gave it, back from the JSON file of a run.
+def read(path: pathlib.Path) -> Config:
+    """Reads the configuration of a run back from its JSON file.
 
     Raises:
-        ValueError: Where it cannot be read, or a setting is missing or unknown.
+        ValueError: The file cannot be read, or a setting is missing or unknown.
     """
     try:
         config = json.loads(path.read_text())
@@ -97,15 +97,23 @@ def read(path):
     return config
 
 
-def datasets(config, labels=False):
-    """The `data.Splits` of a configuration, as pairs with labels where they count."""
+def datasets(config: Config, labels: bool = False) -> data.Splits:
+    """Returns the data sets of a configuration.
+
+    Args:
+        config: As `configure` gives it.
+        labels: If True, elements are pairs of x and labels. For a model that takes
+            labels they always are.
+    """
     labels = labels or get(config["preset"]).conditional
     settings = {key: config["training"][key] for key in ("batch_size", "seed")}
     return data.load(**config["data"], **settings, labels=labels)
 
 
-def build(config, event_shape, steps_per_epoch):
-    """The untrained model of a configuration, for x of a shape, compiled."""
+def build(
+    config: Config, event_shape: Sequence[int], steps_per_epoch: int
+) -> keras.Model:
+    """Returns the untrained, compiled model of a configuration for x of one shape."""
     training, settings = config["training"], dict(config["model"])
     num_steps = checks.integer(epochs=training["epochs"]) * steps_per_epoch
     for name in {"warm_up", "contrast"} & settings.keys():  # shares of the training
@@ -121,8 +129,10 @@ def build(config, event_shape, steps_per_epoch):
     return model
 
 
-def learning_rate(training, steps_per_epoch):
-    """A cosine from `learning_rate` to `decay` times it at the end of `epochs`."""
+def learning_rate(
+    training: Mapping[str, Any], steps_per_epoch: int
+) -> keras.optimizers.schedules.CosineDecay:
+    """Returns a cosine from `learning_rate` to `decay` times it after `epochs`."""
     rate, decay = (training[name] for name in ("learning_rate", "decay"))
     rate = checks.number(minimum=0, learning_rate=rate)
     decay = checks.number(minimum=0, maximum=1, decay=decay)
@@ -130,25 +140,25 @@ def learning_rate(training, steps_per_epoch):
     return keras.optimizers.schedules.CosineDecay(rate, steps, decay)
 
 
-def _check_names(name, given, wanted):
+def _check_names(name: str, given: Any, wanted: Config) -> None:
     if sorted(given) != sorted(wanted):
         checks.fail(f"a dict with {sorted(wanted)}", **{name: given})
 
 
-def _value(text):
+def _value(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
 
 
-def _absolute(key, text):
-    """A path that holds wherever the run is resumed; names of data sets stay."""
+def _absolute(key: str, text: str | None) -> str | None:
+    """A path that holds from any folder; the name of a data set stays as it is."""
     if text is None or (key == "source" and _is_name(text)):
         return text
     return str(pathlib.Path(text).expanduser().resolve())
 
 
-def _is_name(text):
+def _is_name(text: str) -> bool:
     path = pathlib.Path(text).expanduser()
-    return text in arrays.EMBEDDED or not path.exists() or builders.is_registered(text)
+    return text in arrays.EMBEDDED or not path.exists() or tfds.is_registered(text)

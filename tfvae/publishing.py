@@ -1,21 +1,26 @@
-"""Published models: a run in every format, with a model card and a manifest."""
+"""Published models: every format of a run, a model card and a manifest."""
 
 import json
+import pathlib
+from collections.abc import Iterable
+
+import keras
 
 from tfvae import checks, export, files, presets, reports
 from tfvae.loading import load
+from tfvae.runs import Run
 
-# Of sources: what they are, and their licence.
+# Sources of data: description and licence.
 _DATA = {
     "mnist": ("MNIST, 28 x 28 digits (LeCun, Cortes, Burges)", "CC BY-SA 3.0"),
     "binarized_mnist": (
-        "MNIST binarized once and for all (Larochelle and Murray)",
+        "statically binarized MNIST (Larochelle and Murray)",
         "CC BY-SA 3.0",
     ),
     "fashion_mnist": ("Fashion-MNIST (Xiao, Rasul, Vollgraf)", "MIT"),
     "digits": ("optical digits of UCI, 8 x 8, from scikit-learn", "CC BY 4.0"),
-    "nonlinear_ica": ("artificial mixtures of sources in segments", "none: made up"),
-    "sprites": ("sprites drawn by this package", "none: made up"),
+    "nonlinear_ica": ("artificial mixtures of sources in segments", "none: artificial"),
+    "sprites": ("sprites drawn by this package", "none: artificial"),
 }
 
 _CARD = """# {name}
@@ -26,7 +31,7 @@ _CARD = """# {name}
 |---|---|
 | data | {data}, licence {data_licence} |
 | training | `{command}`, {epochs} epochs, seed {seed} |
-| licence | Apache-2.0, as the code; what comes from the data stays under theirs |
+| licence | Apache-2.0, as the code; content of the data keeps the licence of the data |
 
 ## Figures
 
@@ -40,34 +45,31 @@ On {test_examples:,} test examples, by `tfvae evaluate{samples}`:
 
 - `1/`: SavedModel for TF Serving; signatures {signatures}.
 - `{name}.tflite`: for LiteRT, float16, with {lite}; `{name}.tflite.json`
-  tells what its inputs and outputs mean.
-- `{name}.keras`: for `tfvae.load("{name}")`, to go on with in Python.
+  describes its inputs and outputs.
+- `{name}.keras`: for `tfvae.load("{name}")`, to use or train further in Python.
 - `manifest.json`: the SHA-256 of every file.
 
 ## Intended use
 
-Trying out and testing deployment, teaching, a start for models of your own. It is small
-so that it fits into the repository, and not the best that its kind can do. It knows the
-images of its data only, has no notion of what else an image may show, and is nothing to
-decide about people by. SavedModel and TFLite files are programs: run those you trust.
+Testing deployment, teaching, and a start for your own models. The model is small, to
+fit into the repository; larger models of its kind do better. It knows only the images
+of its data. Do not use it for decisions about people. SavedModel and TFLite files are
+programs: run only files that you trust.
 """
 
 
-def publish(run, folder):
+def publish(run: Run, folder: pathlib.Path) -> pathlib.Path:
     """Writes the best model of a run as a published folder, whole or not at all.
 
-    It holds a SavedModel version, a `.tflite` file of float16, a `.keras` file without
-    the optimizer, a model card and the manifest of all, and has the name of the model.
+    The folder holds a SavedModel version, a `.tflite` file in float16, a `.keras` file
+    without the optimizer, a model card and a manifest of all files.
 
     Args:
-        run: A trained and evaluated `runs.Run`.
-        folder: A `pathlib.Path` that is not there yet.
+        run: A trained and evaluated run.
+        folder: A missing folder; its name becomes the name of the model.
 
     Returns:
         The folder.
-
-    Raises:
-        ValueError: Where the folder is there, or the run was not evaluated.
     """
     if folder.exists():
         checks.fail("a folder that is not there yet", to=str(folder))
@@ -88,8 +90,8 @@ def publish(run, folder):
     return folder
 
 
-def _bare(model):
-    """The model without its optimizers, which take twice as much room."""
+def _bare(model: keras.Model) -> keras.Model:
+    """A copy without optimizers, which take twice the room of the weights."""
     bare = type(model).from_config(model.get_config())
     if not bare.built:
         bare.build((None, *model.event_shape))
@@ -98,7 +100,7 @@ def _bare(model):
     return bare
 
 
-def _card(run, model, name):
+def _card(run: Run, model: keras.Model, name: str) -> str:
     config = run.config
     preset, source = presets.get(config["preset"]), config["data"]["source"]
     data, data_licence = _DATA.get(source, (source, "as at its source"))
@@ -123,5 +125,5 @@ def _card(run, model, name):
     )
 
 
-def _names(signatures):
+def _names(signatures: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in signatures)

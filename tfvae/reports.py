@@ -1,9 +1,14 @@
-"""What a run is worth: figures, pictures and samples of its best model."""
+"""Figures, pictures and samples of the best model of a run."""
 
 import json
+import pathlib
 import time
+from collections.abc import Iterator
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from tfvae import checks, likelihoods, metrics, plots, presets
 from tfvae.inputs import to_arrays
@@ -11,9 +16,14 @@ from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
 from tfvae.models import GAN, VAE
 from tfvae.models.adversarial import Adversarial
-from tfvae.runs import whole
+from tfvae.runs import Run, whole
 
-# Of a report: what is shown, the figure's name, its unit.
+# Numbers by name.
+Figures = dict[str, float]
+# Data: x, or x and what comes beside it.
+Data = np.ndarray | tuple[np.ndarray, np.ndarray | None]
+
+# Rows of a report: text, name of the figure, unit.
 FIGURES = [
     ("ELBO, test", "test_elbo", "nats"),
     ("reconstruction, test", "test_reconstruction", "nats"),
@@ -26,15 +36,19 @@ FIGURES = [
     ("loss of the discriminator, test", "test_discriminator_loss", "nats"),
     ("sharpness of samples", "sample_sharpness", "of the data's"),
 ]
-# Likelihoods of what has levels.
+# Likelihoods of discrete x.
 DISCRETE = (likelihoods.Bernoulli, likelihoods.Categorical)
 
 
-def evaluate(run, num_samples=1000):
-    """Figures of the best model on the whole test split, written to `metrics.json`.
+def evaluate(run: Run, num_samples: int = 1000) -> Figures:
+    """Evaluates the best model on the whole test split; writes `metrics.json`.
+
+    Args:
+        run: A run with a trained model.
+        num_samples: Importance samples for log p(x), for each example.
 
     Returns:
-        A dict of numbers in nats per example, unless the name says otherwise.
+        Numbers by name, in nats per example unless the name says otherwise.
     """
     begin, model = time.monotonic(), load(run.model_file)
     x = _joined(presets.datasets(run.config).test)
@@ -42,7 +56,7 @@ def evaluate(run, num_samples=1000):
     figures = {f"test_{name}": value for name, value in terms.items()}
     if isinstance(model, VAE):
         figures |= _of_latents(model, x)
-    if isinstance(model, Adversarial):  # whose density was not trained
+    if isinstance(model, Adversarial):  # its density was not trained
         figures |= _of_samples(model, x)
     else:
         figures |= _of_density(model, x, num_samples)
@@ -52,8 +66,8 @@ def evaluate(run, num_samples=1000):
     return figures
 
 
-def _of_density(model, x, num_samples):
-    figures = {}
+def _of_density(model: keras.Model, x: Data, num_samples: int) -> Figures:
+    figures: Figures = {}
     if isinstance(model, VAE):
         log_p = metrics.log_marginal(model, x, num_samples)
         figures["importance_samples"] = num_samples
@@ -68,7 +82,7 @@ def _of_density(model, x, num_samples):
     return figures
 
 
-def _of_samples(model, x):
+def _of_samples(model: keras.Model, x: Data) -> Figures:
     if len(model.event_shape) != 3 or min(model.event_shape[:2]) < 3:
         return {}
     x = _rows(x, 1000)
@@ -77,7 +91,7 @@ def _of_samples(model, x):
     return {"sample_sharpness": sharpness[0] / sharpness[1]}
 
 
-def _of_latents(model, x):
+def _of_latents(model: keras.Model, x: Data) -> Figures:
     figures = {
         "active_units": metrics.active_units(model, x),
         "latent_dim": model.latent_dim,
@@ -89,13 +103,13 @@ def _of_latents(model, x):
     return figures
 
 
-def examples(run):
-    """Some of the data a run is validated on, with u where the model takes it."""
+def examples(run: Run) -> Data:
+    """Returns 100 random rows of the validation data; pairs if the model takes u."""
     return _rows(_joined(presets.datasets(run.config).valid), 100)
 
 
-def rows(figures):
-    """What to show of a report: name, value and unit, as strings."""
+def rows(figures: Figures) -> Iterator[tuple[str, str, str]]:
+    """Yields the rows of a report: name, value and unit, as strings."""
     if "test_log_marginal" in figures:
         log_p, error = figures["test_log_marginal"], "test_log_marginal_standard_error"
         yield "log p(x), test", f"{log_p:.2f} ± {figures[error]:.2f}", "nats"
@@ -107,8 +121,8 @@ def rows(figures):
         yield "active units", str(figures["active_units"]), of
 
 
-def draw(run):
-    """Writes those pictures of the best model that its data allow; returns paths."""
+def draw(run: Run) -> list[pathlib.Path]:
+    """Writes the pictures that suit the best model and its data; returns paths."""
     model, config = load(run.model_file), run.config
     data = _joined(presets.datasets(config, config["labels"]).test)
     x, labels = data = _rows(data if config["labels"] else (data, None), 2000)
@@ -126,8 +140,8 @@ def draw(run):
     return [whole(run.path / f"{k}.png", v.savefig) for k, v in figures.items()]
 
 
-def sample(run, num_samples, seed, path):
-    """Draws samples of the best model as a picture; returns its path."""
+def sample(run: Run, num_samples: int, seed: int, path: pathlib.Path) -> pathlib.Path:
+    """Writes a picture of samples of the best model; returns its path."""
     model = load(run.model_file)
     if model.condition:
         hint = "In Python: tfvae.load(file).sample(num_samples, u=...)."
@@ -136,7 +150,9 @@ def sample(run, num_samples, seed, path):
     return whole(path, figure.savefig)
 
 
-def _latent_figures(model, x, labels):
+def _latent_figures(
+    model: keras.Model, x: Data, labels: np.ndarray | None
+) -> dict[str, Any]:
     kl = metrics.kl_per_dimension(model, x)
     figures = {"kl_per_dimension": plots.kl_per_dimension(kl)}
     if model.latent_dim > 1:
@@ -144,7 +160,7 @@ def _latent_figures(model, x, labels):
     return figures
 
 
-def _image_figures(model, x):
+def _image_figures(model: keras.Model, x: np.ndarray) -> dict[str, Any]:
     manifold = {"manifold": plots.manifold(model)} if model.latent_dim == 2 else {}
     return manifold | {
         "reconstructions": plots.reconstructions(model, x[:10]),
@@ -153,14 +169,14 @@ def _image_figures(model, x):
     }
 
 
-def _joined(dataset):
+def _joined(dataset: tf.data.Dataset) -> Data:
     """All examples of a data set: an array, or a pair of x and labels."""
     x, y = to_arrays(dataset)
     return x if y is None else (x, y)
 
 
-def _rows(data, limit):
-    """At most so many rows, at random: data may be sorted by class."""
+def _rows(data: Any, limit: int) -> Any:
+    """Random rows, at most `limit`: the first rows may all have one label."""
     first = data[0] if isinstance(data, tuple) else data
     some = np.random.default_rng(0).permutation(len(first))[:limit]
     if not isinstance(data, tuple):

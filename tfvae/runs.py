@@ -1,4 +1,4 @@
-"""A training run in a folder: trained, saved whenever it ends, resumed."""
+"""A training run in a folder: started, saved however it ends, resumed."""
 
 import csv
 import dataclasses
@@ -8,6 +8,8 @@ import os
 import pathlib
 import time
 import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,10 +17,13 @@ import tensorflow as tf
 
 from tfvae import checks, presets
 from tfvae.loading import load
+from tfvae.presets import Config
 
 # Seconds between two checkpoints.
 INTERVAL = 10
-# What a new run in the same folder clears.
+# Epochs of a history: numbers by name.
+Rows = list[dict[str, float]]
+# Files that a new run in the same folder deletes.
 _OWN = ("model.keras", "checkpoint-*", "history.csv", "metrics.json", "*.png", ".tmp-*")
 
 
@@ -29,36 +34,42 @@ class Run:
     path: pathlib.Path
 
     @property
-    def config(self):
-        """What was asked for, as `presets.configure` gives it."""
+    def config(self) -> Config:
+        """The configuration, as `presets.configure` gives it."""
         return presets.read(self.path / "config.json")
 
     @property
-    def model_file(self):
+    def model_file(self) -> pathlib.Path:
         """The best model so far."""
         return self.path / "model.keras"
 
     @property
-    def checkpoints(self):
-        """The model as training left it, to resume from; the last one is the newest."""
+    def checkpoints(self) -> list[pathlib.Path]:
+        """Models to resume training from, the newest last."""
         return sorted(self.path.glob("checkpoint-*.keras"))
 
-    def write(self, name, text):
-        """Writes a file of the run, whole or not at all."""
+    def write(self, name: str, text: str) -> pathlib.Path:
+        """Writes a file of the run, whole or not at all; returns its path."""
         return whole(self.path / name, lambda path: path.write_text(text + "\n"))
 
 
 class Training(keras.callbacks.Callback):
-    """A run ready to train; as a callback it keeps the best, saves and stops early.
+    """A run ready to train: a callback that keeps the best model, saves and stops.
 
     Args:
-        run: Where to save.
+        run: The run to save to.
         config: As `presets.configure` gives it.
-        model: The model to go on with; by default the preset's, new.
+        model: A model to take variables and optimizer from; a new one by default.
         history: Rows of earlier epochs.
     """
 
-    def __init__(self, run, config, model=None, history=()):
+    def __init__(
+        self,
+        run: Run,
+        config: Config,
+        model: keras.Model | None = None,
+        history: Iterable[dict[str, float]] = (),
+    ) -> None:
         super().__init__()
         settings = config["training"]
         self.run, self.history = run, list(history)
@@ -69,26 +80,29 @@ class Training(keras.callbacks.Callback):
         self.splits = presets.datasets(config)
         x, *_ = tf.nest.flatten(self.splits.train.element_spec)
         shape, steps = x.shape[1:], len(self.splits.train)
-        # Anew, for the number of epochs and so the schedules may be others now.
+        # Built again, as a new number of epochs means other schedules.
         self.set_model(presets.build(config, shape, steps))
         if model is not None:
             pairs = zip(self.model.state(), model.state(), strict=True)
             for variable, value in pairs:
                 variable.assign(value)
         self.monitor = _monitor(self.model)
-        # In a warm-up the bound says little of what comes after it.
+        # The bound in a warm-up says little about the bound after it.
         self.warm = math.ceil(config["model"].get("warm_up", 0) * self.epochs)
-        for _ in range(2 * len(self.history)):  # Keras starts it twice an epoch, and
-            iter(self.splits.train)  # each start is another order
-        self._state = self._best = None  # after the last epoch; the best, not yet saved
+        # Keras starts the iterator twice an epoch, and each start draws a new order.
+        for _ in range(2 * len(self.history)):
+            iter(self.splits.train)
+        # Not yet saved: variables after the last epoch, and weights of the best one.
+        self._state: list[np.ndarray] | None = None
+        self._best: list[np.ndarray] | None = None
         self._saved = time.monotonic()
 
     @property
-    def best_epoch(self):
-        """Number of the epoch with the best `monitor`; 0 where none is finite.
+    def best_epoch(self) -> int:
+        """Number of the epoch with the best `monitor`; 0 if none is finite.
 
-        Epochs after the warm-up count, or before its end the last one. Without a
-        monitor the last epoch is the best.
+        Only epochs after the warm-up are compared; during it, the last finite epoch is
+        the best. Without a monitor it is the last epoch whose values are all finite.
         """
         bounds = np.array([-np.inf, *map(self._bound, self.history)])
         bounds[~np.isfinite(bounds)] = -np.inf
@@ -98,25 +112,25 @@ class Training(keras.callbacks.Callback):
         return int(np.flatnonzero(np.isfinite(bounds))[-1:].sum())
 
     @property
-    def is_done(self):
-        """Whether all epochs are trained, or too many since the best."""
+    def is_done(self) -> bool:
+        """True if all epochs are trained, or `patience` of them since the best."""
         count = len(self.history)
         since = count - max(self.best_epoch, self.warm)
         return count >= self.epochs or since >= self.patience
 
-    def _bound(self, row):
+    def _bound(self, row: dict[str, float]) -> float:
         if self.monitor:
             return row[self.monitor]
         return row["epoch"] if np.isfinite(list(row.values())).all() else np.nan
 
-    def fit(self, callbacks=()):
-        """Trains until done, and saves however it ends.
+    def fit(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
+        """Trains until done, and saves however training ends.
 
         Args:
             callbacks: Further Keras callbacks.
 
         Raises:
-            FloatingPointError: Where no epoch had a finite `monitor`.
+            FloatingPointError: No epoch had a finite `monitor`.
         """
         if not self.is_done:
             try:
@@ -136,9 +150,9 @@ class Training(keras.callbacks.Callback):
                 "learning_rate."
             )
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Records the epoch, and decides what to keep and whether to go on."""
-        self.history.append({"epoch": epoch + 1, **logs})
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Records the epoch, keeps the best weights, and stops if training is done."""
+        self.history.append({"epoch": epoch + 1, **(logs or {})})
         self._state = [variable.numpy() for variable in self.model.state()]
         if self.best_epoch == len(self.history):
             self._best = self.model.get_weights()
@@ -146,10 +160,10 @@ class Training(keras.callbacks.Callback):
         if time.monotonic() - self._saved > INTERVAL:
             self.save()
 
-    def save(self):
-        """Writes best model, history and checkpoint as the last whole epoch left them.
+    def save(self) -> None:
+        """Writes best model, history and checkpoint of the last complete epoch.
 
-        The checkpoint comes last, so that the other files know all that it knows.
+        The checkpoint is written last, so the other files never lack its epochs.
         """
         if self._state is None:
             return
@@ -167,13 +181,15 @@ class Training(keras.callbacks.Callback):
         self._saved = time.monotonic()
 
 
-def start(path, config, force=False):
-    """The `Training` of a new run; what is wrong is found before a file is touched.
+def start(
+    path: str | os.PathLike[str], config: Config, force: bool = False
+) -> Training:
+    """Returns a new run, ready to train; errors are found before a file is touched.
 
     Args:
-        path: A folder that is empty or not there, or with `force` that of a run.
+        path: A folder that is empty or missing, or with `force` the folder of a run.
         config: As `presets.configure` gives it.
-        force: Whether to replace the run in the folder.
+        force: If True, replace the run in the folder.
     """
     run = Run(pathlib.Path(path))
     taken = run.path.is_file() or any(run.path.glob("[!.]*"))
@@ -188,27 +204,25 @@ def start(path, config, force=False):
     return training
 
 
-def trained(path):
-    """The `Run` in a folder, which has a model.
-
-    Raises:
-        ValueError: Where it is no run, or one without a model.
-    """
+def trained(path: str | os.PathLike[str]) -> Run:
+    """Returns the run in a folder, which must have a trained model."""
     run = Run(pathlib.Path(path))
     if run.config and not run.model_file.exists():
         checks.fail("a run with a trained model.keras", run=str(path))
     return run
 
 
-def resume(path, epochs=None):
-    """The `Training` of a run from its last checkpoint, or without one from its start.
+def resume(path: str | os.PathLike[str], epochs: int | None = None) -> Training:
+    """Returns a run, ready to go on from its last checkpoint.
+
+    A run without a checkpoint starts anew, with a warning.
 
     Args:
         path: Folder of the run.
-        epochs: Number of the epoch to stop after; as asked before when left out.
+        epochs: Number of the last epoch; as in the configuration if None.
     """
     run = Run(pathlib.Path(path))
-    config, model, history = run.config, None, ()
+    config, model, history = run.config, None, []
     if epochs is not None:
         config["training"]["epochs"] = epochs
     if run.checkpoints:
@@ -223,12 +237,12 @@ def resume(path, epochs=None):
     return training
 
 
-def _monitor(model):
+def _monitor(model: keras.Model) -> str | None:
     return model.monitor and f"val_{model.monitor}"
 
 
-def _last_model(checkpoints):
-    """The model of the last checkpoint that can be read, and its epoch."""
+def _last_model(checkpoints: Sequence[pathlib.Path]) -> tuple[keras.Model, int]:
+    """The model of the newest readable checkpoint, and its epoch."""
     *older, file = checkpoints
     try:
         return load(file), int(file.stem.partition("-")[2])
@@ -239,14 +253,14 @@ def _last_model(checkpoints):
         return _last_model(older)
 
 
-def _table(history):
+def _table(history: Rows) -> str:
     names = list(history[0])
-    rows = [names, *([row[name] for name in names] for row in history)]
+    rows: list[list] = [names, *([row[name] for name in names] for row in history)]
     return "\n".join(",".join(map(str, row)) for row in rows)
 
 
-def _read_history(path, epochs, monitor):
-    """The rows of the first epochs; there may be more than the checkpoint knows of."""
+def _read_history(path: pathlib.Path, epochs: int, monitor: str | None) -> Rows:
+    """The rows of the first epochs; the file may have more than the checkpoint."""
     try:
         with open(path, newline="") as file:
             rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
@@ -258,8 +272,16 @@ def _read_history(path, epochs, monitor):
     return [row | {"epoch": i + 1} for i, row in enumerate(rows[:epochs])]
 
 
-def whole(path, write):
-    """Has a file written beside its place and renamed to it; returns the path."""
+def whole(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> pathlib.Path:
+    """Calls `write` with a path beside a file and renames it to the file.
+
+    Args:
+        path: The file, replaced if it is there.
+        write: Function that writes to the path that it gets.
+
+    Returns:
+        The path.
+    """
     temporary = path.with_name(f".tmp-{path.name}")
     try:
         write(temporary)

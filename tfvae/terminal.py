@@ -1,15 +1,23 @@
-"""Callbacks of a training at the command line."""
+"""Signals and callbacks of a training at the command line."""
 
 import signal
 import sys
+import types
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import keras
+import rich.progress
+
+Logs = dict[str, float] | None
+# As `signal.getsignal` gives it: a function, or a constant such as `signal.SIG_DFL`.
+Handler = Callable[[int, types.FrameType | None], Any] | int | None
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def heed(handler):
-    """Has a function called on Ctrl-C and SIGTERM, unless they are ignored.
+def heed(handler: Handler) -> dict[int, Handler]:
+    """Installs `handler` for SIGINT and SIGTERM; leaves ignored signals alone.
 
     Returns:
         The handlers before by number of the signal.
@@ -18,35 +26,35 @@ def heed(handler):
     return {number: signal.signal(number, handler) for number in heeded}
 
 
-def leave(number, frame=None):
+def leave(number: int, frame: types.FrameType | None = None) -> NoReturn:
     """Exits with the code of a program that a signal ended."""
     sys.exit(128 + number)
 
 
 class Interrupts(keras.callbacks.Callback):
-    """Leaves training on a signal, but after the batch; at once at the second signal.
+    """Ends training on a signal, after the batch; on a second signal at once.
 
-    An exception that comes up in the midst of TensorFlow or of a file's writing can
-    get lost there or abort the process.
+    An exception raised inside TensorFlow, or while a file is written, can get lost or
+    abort the process.
     """
 
-    def on_train_begin(self, logs=None):
-        self.number = None
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.number: int | None = None
         self.handlers = heed(self._note)
 
-    def _note(self, number, frame):
+    def _note(self, number: int, frame: types.FrameType | None) -> None:
         if self.number:
             leave(number)
         self.number = number
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if self.number:
             self.on_train_end()
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         self.on_train_batch_end(batch)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
         if self.number:
@@ -54,28 +62,24 @@ class Interrupts(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """One line that tells the bound on train and validation data, epochs and time.
+    """One line with epochs, time, and the bound on training and validation data."""
 
-    Args:
-        bar: A `rich.progress.Progress`.
-    """
-
-    def __init__(self, bar):
+    def __init__(self, bar: rich.progress.Progress) -> None:
         super().__init__()
         self.bar = bar
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.task = self.bar.add_task("training", total=self.params["epochs"])
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         done = batch / self.params["steps"]
         self.bar.update(self.task, completed=self.epoch + done)
 
-    def on_epoch_end(self, epoch, logs=None):
-        monitor = self.model.monitor
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        logs, monitor = logs or {}, self.model.monitor
         names = [monitor, f"val_{monitor}"] if monitor else self.model.term_names
         text = ", ".join(f"{name} {logs[name]:.2f}" for name in names) + " nats"
         self.bar.update(self.task, completed=epoch + 1, description=text)

@@ -10,7 +10,7 @@ _TRAINING = {
     "decay": 0.01,
     "weight_decay": 0.0,
     "beta_1": 0.5,
-    "patience": 10,  # only an epoch whose losses are not finite is none the better
+    "patience": 10,  # ends training if no loss is finite any more
     "seed": 0,
 }
 
@@ -25,7 +25,7 @@ _VAE_GAN = {
 
 PRESETS = {
     "gan_mnist": Preset(
-        "GAN of DCGAN's networks: sharp digits, no encoder",
+        "GAN with DCGAN's networks: sharp digits, no encoder",
         data={"source": "mnist", "binarize": None},
         build=assembly.dcgan,
         model={
@@ -38,7 +38,7 @@ PRESETS = {
         training=_TRAINING,
     ),
     "vaegan_fashion_mnist": Preset(
-        "VAE-GAN: likeness measured by a discriminator's features",
+        "VAE-GAN: reconstructions compared by a discriminator's features",
         data={"source": "fashion_mnist", "binarize": None},
         build=assembly.vae_gan,
         model=_VAE_GAN,

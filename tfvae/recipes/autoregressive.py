@@ -37,7 +37,7 @@ PRESETS = {
             "filters": 16,
             "num_blocks": 5,
             "kernel_size": 5,
-            "first_kernel_size": 27,  # as far as an image reaches
+            "first_kernel_size": 27,  # covers a whole image
         },
         training=_PIXEL_BY_PIXEL,
         score="with --data binarized_mnist: test log p(x) -83.22 nats",
@@ -56,7 +56,7 @@ PRESETS = {
         score="with --data binarized_mnist: test log p(x) -82.72 nats",
     ),
     "diagonal_bilstm_mnist": Preset(
-        "PixelRNN whose LSTMs go along the diagonals, and see all pixels before",
+        "PixelRNN whose LSTMs go along the diagonals and see all earlier pixels",
         data=MNIST,
         build=functools.partial(assembly.over, PixelRNN, layers.DiagonalBiLSTM),
         model={"filters": 16, "num_blocks": 4, "first_kernel_size": 7},

@@ -1,6 +1,9 @@
 """Presets of models with latent variables."""
 
 import functools
+from collections.abc import Callable
+
+import keras
 
 from tfvae import assembly
 from tfvae.models import (
@@ -32,9 +35,15 @@ _QUICK = {
     "seed": 0,
 }
 
+
+def _warmed(model: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
+    """Function that builds the model from dense networks, with a KL warm-up."""
+    return functools.partial(assembly.mlp, functools.partial(assembly.warmed, model))
+
+
 PRESETS = {
     "vae_digits": Preset(
-        "VAE on scikit-learn's 8 x 8 digits, embedded: under a minute",
+        "VAE on scikit-learn's 8 x 8 digits: no download, under a minute",
         data=_DIGITS,
         build=assembly.gaussian_mlp,
         model=_SMALL,
@@ -48,9 +57,9 @@ PRESETS = {
         training=_QUICK,
     ),
     "vae_mnist": Preset(
-        "VAE of the VAE paper's kind on dynamically binarized MNIST",
+        "VAE with dense networks on dynamically binarized MNIST",
         data=MNIST,
-        build=functools.partial(assembly.mlp, functools.partial(assembly.warmed, VAE)),
+        build=_warmed(VAE),
         model=_LARGE | _WARM,
         training=LONG,
     ),
@@ -62,7 +71,7 @@ PRESETS = {
         training=LONG,
     ),
     "beta_vae_sprites": Preset(
-        "beta-VAE on sprites whose position, scale and turn are known, embedded",
+        "beta-VAE on sprites of known position, scale and rotation: no download",
         data={"source": "sprites", "binarize": None, "image_size": [32, 32]},
         build=functools.partial(assembly.mlp, BetaVAE),
         model={
@@ -72,10 +81,10 @@ PRESETS = {
             "beta": 4.0,
         },
         training=LONG | {"epochs": 60, "batch_size": 64, "weight_decay": 0.0},
-        labels=False,  # they are five a sprite
+        labels=False,  # a sprite has five
     ),
     "ivae_tcl": Preset(
-        "Identifiable VAE on artificial mixtures of sources in segments, embedded",
+        "Identifiable VAE on artificial mixtures of sources in segments: no download",
         data={"source": "nonlinear_ica", "binarize": None},
         build=assembly.ivae,
         model={
@@ -97,11 +106,9 @@ PRESETS = {
     "full_covariance_vae_mnist": Preset(
         "VAE whose posterior is a Gaussian of full covariance",
         data=MNIST,
-        build=functools.partial(
-            assembly.mlp, functools.partial(assembly.warmed, FullCovarianceVAE)
-        ),
+        build=_warmed(FullCovarianceVAE),
         model=_LARGE | _WARM,
-        training=LONG | {"epochs": 300},  # as long as the VAE's 400
+        training=LONG | {"epochs": 300},  # takes as long as the VAE's 400
         score="with --data binarized_mnist: test log p(x) -85.59 nats, by `tfvae "
         "evaluate --samples 1000`",
     ),
@@ -110,45 +117,39 @@ PRESETS = {
         data=MNIST,
         build=functools.partial(assembly.mlp, assembly.warmed_iwae),
         model=_LARGE | _WARM | {"num_samples": 5},
-        training=LONG | {"epochs": 200},  # as long as the VAE's 400
+        training=LONG | {"epochs": 200},  # takes as long as the VAE's 400
         score="with --data binarized_mnist: test log p(x) -86.60 nats, by `tfvae "
         "evaluate --samples 1000`",
     ),
     "iaf_vae_mnist": Preset(
         "VAE whose posterior is an inverse autoregressive flow",
         data=MNIST,
-        build=functools.partial(
-            assembly.mlp, functools.partial(assembly.warmed, IAFVAE)
-        ),
+        build=_warmed(IAFVAE),
         model=_LARGE
         | _WARM
         | {"num_flows": 2, "transform": "gated", "context_dim": 64},
-        training=LONG | {"epochs": 300},  # as long as the VAE's 400
+        training=LONG | {"epochs": 300},  # takes as long as the VAE's 400
         score="with --data binarized_mnist: test log p(x) -85.51 nats, by `tfvae "
         "evaluate --samples 1000`",
     ),
     "planar_flow_vae_mnist": Preset(
         "VAE whose posterior is a planar flow",
         data=MNIST,
-        build=functools.partial(
-            assembly.mlp, functools.partial(assembly.warmed, PlanarFlowVAE)
-        ),
+        build=_warmed(PlanarFlowVAE),
         model=_LARGE | _WARM | {"num_flows": 10},
-        training=LONG | {"epochs": 300},  # as long as the VAE's 400
+        training=LONG | {"epochs": 300},  # takes as long as the VAE's 400
     ),
     "auxiliary_vae_mnist": Preset(
         "VAE whose posterior has auxiliary latent variables",
         data=MNIST,
-        build=functools.partial(
-            assembly.mlp, functools.partial(assembly.warmed, AuxiliaryVAE)
-        ),
+        build=_warmed(AuxiliaryVAE),
         model=_LARGE | _WARM | {"auxiliary_dim": 50, "context_dim": 128},
-        training=LONG | {"epochs": 300},  # as long as the VAE's 400
+        training=LONG | {"epochs": 300},  # takes as long as the VAE's 400
     ),
     "vae_binarized_mnist": Preset(
         "VAE on MNIST as binarized once and for all by Larochelle",
         data={"source": "binarized_mnist", "binarize": None},
-        build=functools.partial(assembly.mlp, functools.partial(assembly.warmed, VAE)),
+        build=_warmed(VAE),
         model=_LARGE | _WARM,
         training=LONG,
         labels=False,
@@ -172,6 +173,6 @@ PRESETS = {
             "scale": "predicted",
         },
         training=LONG | {"epochs": 1000, "weight_decay": 0.0},
-        labels=False,  # they are frame numbers
+        labels=False,  # its labels are frame numbers
     ),
 }

@@ -1,38 +1,43 @@
-"""What a preset is, and settings that several share."""
+"""The fields of a preset, and settings that several presets share."""
 
 import dataclasses
-import typing
+from collections.abc import Callable
+from typing import Any
+
+import keras
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A named choice of everything that a training run needs.
+    """A named choice of all that a training run needs.
 
     Attributes:
-        summary: What it is, in a line.
+        summary: One line about the model.
         data: Arguments of `tfvae.data.load`.
-        build: Function from the shape of x and the model's settings to a model.
-        model: Settings of the model; of them `warm_up` is the share of the epochs in
-            which the weight of the KL rises from 0.
-        training: `epochs`, `batch_size`, `learning_rate`, `decay` (the share of it that
-            is left at the end), `weight_decay` (of AdamW), `patience` (epochs without a
-            better bound on validation data before training stops) and `seed`.
-        labels: Whether the data set has labels, for the picture of the latent space.
-        conditional: Whether the model takes them as u, beside x.
-        score: The test figures it reached, with the command that gave them.
+        build: Function from the shape of x and the settings of the model to a model.
+        model: Settings of the model. `warm_up` is the share of the epochs in which the
+            weight of the KL rises from 0; `contrast` is the share in which the contrast
+            of labels falls to 0.
+        training: `epochs`, `batch_size`, `learning_rate`, `decay` (the final learning
+            rate as a share of the first), `weight_decay` (for AdamW), `beta_1` (for
+            AdamW, 0.9 if missing), `patience` (epochs without a better bound on
+            validation data before training stops) and `seed`.
+        labels: If True, the data have labels that color the picture of the latents.
+        conditional: If True, the model takes the labels as u.
+        score: Test figures that the preset reached, with the command that gave them.
     """
 
     summary: str
-    data: dict
-    build: typing.Callable
-    model: dict
-    training: dict
+    data: dict[str, Any]
+    build: Callable[..., keras.Model]
+    model: dict[str, Any]
+    training: dict[str, Any]
     labels: bool = True
     conditional: bool = False
     score: str = ""
 
 
-# Data and training of several.
+# Data and training that several presets share.
 MNIST = {"source": "mnist", "binarize": "dynamic"}
 LONG = {
     "epochs": 400,

@@ -1,4 +1,4 @@
-"""A page that runs models in the browser: built of exports and LiteRT.js; served."""
+"""A page that runs models in the browser by LiteRT.js, and a server for it."""
 
 from tfvae.web.models import Subject, of_run, subjects
 from tfvae.web.pages import build

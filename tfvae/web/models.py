@@ -1,11 +1,13 @@
-"""Models as a page wants them: exported, and described in its manifest."""
+"""Models for a page: exported, and described in the manifest of the page."""
 
 import base64
 import pathlib
 import urllib.parse
 import warnings
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,30 +20,26 @@ from tfvae.priors import StandardNormal
 from tfvae.signatures import Signature
 
 EXAMPLES = 10
-# Rows that tell which latents say most.
+# Rows of data from which the page orders the latents.
 ROWS = 500
 
 
 class Subject(NamedTuple):
-    """A model to show, and data to begin with.
+    """A model to show, with example data.
 
     Attributes:
-        model: A built model of this package, of images.
-        x: Data `[rows, *event_shape]`, or None for samples of the model.
-        labels: Labels `[rows]`, or None.
+        model: A built model of images, from this package.
+        x: Data `[rows, *event_shape]`; samples of the model if None.
+        labels: Labels `[rows]`.
     """
 
-    model: object
+    model: keras.Model
     x: np.ndarray | None = None
     labels: np.ndarray | None = None
 
 
-def of_run(run):
-    """The `Subject` of a trained run: its best model and its test data.
-
-    Args:
-        run: A `runs.Run`.
-    """
+def of_run(run: runs.Run) -> Subject:
+    """Returns the best model of a run with test data, to show on a page."""
     model, config = load(run.model_file), run.config
     try:
         test = presets.datasets(config, config["labels"]).test
@@ -49,17 +47,12 @@ def of_run(run):
         warnings.warn(f"Samples stand in for the test data: {error}", stacklevel=2)
         return Subject(model)
     x, labels = to_arrays(test)
-    some = np.random.default_rng(0).permutation(len(x))[:ROWS]  # may be sorted by class
+    some = np.random.default_rng(0).permutation(len(x))[:ROWS]  # may be sorted
     return Subject(model, x[some], None if labels is None else labels[some])
 
 
-def subjects(places):
-    """A dict of `Subject` by name, of folders of runs and names of published models.
-
-    Raises:
-        FileNotFoundError: Where there is no such folder or name.
-        ValueError: Where two have the same name, or a run has no model.
-    """
+def subjects(places: Sequence[pathlib.Path]) -> dict[str, Subject]:
+    """Returns models by name, from folders of runs and names of published models."""
     names = [path.resolve().name for path in places]
     if len(set(names)) < len(names):
         checks.fail("folders of different names", run=names)
@@ -69,9 +62,10 @@ def subjects(places):
     }
 
 
-def check(model):
-    """Refuses a model that a page cannot show."""
-    shape, condition = parity.check_model(model) and model.event_shape, model.condition
+def check(model: keras.Model) -> None:
+    """Raises an error if a page cannot show the model."""
+    parity.check_model(model)
+    shape, condition = model.event_shape, model.condition
     if len(shape) != 3 or shape[-1] not in (1, 3):
         checks.fail("of grey or color images", model=f"of x of shape {list(shape)}")
     if condition and not condition.num_classes:
@@ -80,12 +74,12 @@ def check(model):
         raise RuntimeError(f"TFLite lacks the operators of a {type(model).__name__}.")
 
 
-def entry(folder, name, subject):
-    """Exports a model to the folder; gives what the manifest says of it."""
+def entry(folder: pathlib.Path, name: str, subject: Subject) -> dict[str, Any]:
+    """Exports a model to the folder; returns its entry in the manifest."""
     model = subject.model
     file = pathlib.Path("models") / f"{name}.tflite"
     to_tflite(ForPage(model), folder / file, batch_size=1)
-    (folder / f"{file}.json").unlink()  # the manifest has all of it
+    (folder / f"{file}.json").unlink()  # the manifest holds the same
     noise, *_ = model.lite_signatures()["sample"].inputs
     return {
         "name": name,
@@ -103,20 +97,21 @@ def entry(folder, name, subject):
 
 
 class ForPage:
-    """A model with those signatures only that the page uses.
+    """A model with only the signatures that the page uses.
 
-    LiteRT.js has tensors of float32, int32 and uint8, and refuses files with others, so
-    `observed` is 0 or 1 in float32. The prior is asked for z, to set sliders to it.
+    LiteRT.js reads only files with tensors of float32, int32 and uint8, so `observed`
+    is 0 or 1 in float32. `prior_sample` gives z, for the sliders; the page itself draws
+    z from a standard normal prior.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model) -> None:
         self.model = model
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-    def lite_signatures(self, batch_size=1):
-        """`complete`, or `decode` and what there is of `encode` and `prior_sample`."""
+    def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
+        """Returns `complete`; or `decode`, and `encode` and `prior_sample` if any."""
         model, lite = self.model, self.model.lite_signatures()
         if "complete" in lite:
             return {"complete": _without_booleans(lite["complete"])}
@@ -131,7 +126,7 @@ class ForPage:
         return chosen
 
 
-def _without_booleans(signature):
+def _without_booleans(signature: Signature) -> Signature:
     inputs = [
         tf.TensorSpec(spec.shape, tf.float32, spec.name) if spec.dtype.is_bool else spec
         for spec in signature.inputs
@@ -144,16 +139,16 @@ def _without_booleans(signature):
     )
 
 
-def _levels(model):
-    """Number of levels that x has to have; None where any value will do."""
+def _levels(model: keras.Model) -> int | None:
+    """Number of levels of x; None if x may have any value."""
     likelihood = getattr(model, "likelihood", None)
     if hasattr(model, "complete") and isinstance(likelihood, Bernoulli):
         return 2
     return getattr(likelihood, "levels", None)
 
 
-def _latents(model, subject):
-    """Latents in the order of what they tell of x, and how far sliders should go."""
+def _latents(model: keras.Model, subject: Subject) -> dict[str, Any]:
+    """The latents by decreasing spread of their means, and the range of the sliders."""
     if not hasattr(model, "decode"):
         return {}
     order, span = np.arange(model.latent_dim), 3.0
@@ -165,14 +160,14 @@ def _latents(model, subject):
     return latent | {"span": float(np.ceil(span))}
 
 
-def _examples(model, subject):
-    """A few rows of data, of as many labels as there are, or samples; as bytes."""
+def _examples(model: keras.Model, subject: Subject) -> list[dict[str, Any]]:
+    """Up to `EXAMPLES` images as bytes: one for each label, first rows, or samples."""
     x, labels = subject.x, subject.labels
     if x is None:
         labels = np.arange(EXAMPLES) % max(1, model.condition.num_classes)
         x = model.sample(EXAMPLES, 0, *([labels] if model.condition else []))
         labels = labels if model.condition else None
-    rows = range(min(EXAMPLES, len(x)))
+    rows = np.arange(min(EXAMPLES, len(x)))
     if labels is not None and labels.ndim == 1 and labels.dtype.kind in "iu":
         rows = np.unique(labels, return_index=True)[1][:EXAMPLES]
     else:

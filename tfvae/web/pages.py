@@ -1,8 +1,10 @@
 """The folder of a page: its own files, LiteRT.js, models and their manifest."""
 
 import json
+import os
 import pathlib
 import shutil
+from collections.abc import Mapping
 
 from tfvae import checks, files
 from tfvae.web import models, runtime
@@ -10,25 +12,28 @@ from tfvae.web import models, runtime
 PAGE = (".html", ".css", ".js")
 
 
-def build(folder, subjects, node_modules=None):
-    """Writes a static page with models that run in it.
+def build(
+    folder: str | os.PathLike[str],
+    subjects: Mapping[str, models.Subject],
+    node_modules: str | os.PathLike[str] | None = None,
+) -> pathlib.Path:
+    """Writes a static page that runs models in the browser.
 
-    The folder needs no server but one that serves files: `models.json` lists the
-    models, each a `.tflite` file of fixed batch with its sha256, which the page checks.
+    Any server of static files can serve the folder. Its `models.json` lists the models:
+    `.tflite` files with a batch of one, whose SHA-256 the page checks.
 
     Args:
-        folder: A folder that is empty or not there, or one with such a page.
-        subjects: Dict of `Subject` by the name that the page shows.
-        node_modules: Folder in which npm has installed `@litertjs/core`; left out it is
-            installed once, to the user's cache.
+        folder: A folder that is empty, missing, or holds such a page.
+        subjects: Models by the name that the page shows, each a `Subject`.
+        node_modules: As in `runtime.find`.
 
     Returns:
-        The `pathlib.Path` of the folder.
+        The path of the folder.
 
     Raises:
-        ValueError: Where the folder holds something else, `node_modules` lacks a file,
-            or a model is not of images, or not of x alone or x given labels.
-        RuntimeError: Where npm is missing or fails, or TFLite lacks an operator.
+        ValueError: The folder holds something else, `node_modules` lacks a file, or a
+            model is not a model of images, or takes more than labels beside x.
+        RuntimeError: npm is missing or fails, or TFLite lacks an operator.
     """
     folder = pathlib.Path(folder)
     if folder.is_file() or (any(folder.glob("[!.]*")) and not _is_page(folder)):
@@ -38,10 +43,10 @@ def build(folder, subjects, node_modules=None):
     place = runtime.find(node_modules)
     with files.scratch(folder) as scratch:
         entries = [models.entry(scratch, *item) for item in subjects.items()]
-        for file in runtime.FILES:
-            target = scratch / "runtime/@litertjs" / file
+        for name in runtime.FILES:
+            target = scratch / "runtime/@litertjs" / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(place / "@litertjs" / file, target)
+            shutil.copyfile(place / "@litertjs" / name, target)
         for file in runtime.page().iterdir():
             if file.suffix in PAGE:
                 shutil.copyfile(file, scratch / file.name)
@@ -52,5 +57,5 @@ def build(folder, subjects, node_modules=None):
     return folder
 
 
-def _is_page(folder):
+def _is_page(folder: pathlib.Path) -> bool:
     return (folder / "models.json").is_file() and (folder / "index.html").is_file()

@@ -1,4 +1,4 @@
-"""LiteRT.js for a page: found in a given folder, or installed by npm once."""
+"""LiteRT.js for a page: in a given folder, or installed by npm once."""
 
 import json
 import os
@@ -8,8 +8,8 @@ import subprocess
 
 from tfvae import checks, files
 
-# Of LiteRT.js, below `node_modules/@litertjs`: what the page loads, and the licences.
-# The builds for threads and for WebGPU are left out.
+# Files of LiteRT.js below `node_modules/@litertjs`: those that the page loads, and
+# package.json for the licence. The builds for threads and for WebGPU are left out.
 FILES = [
     *(
         f"{p}/{f}"
@@ -24,8 +24,8 @@ FILES = [
 ]
 
 
-def page():
-    """Folder of the page's own files, in a checkout or an installed package."""
+def page() -> pathlib.Path:
+    """Returns the folder of the page's own files, in a checkout or a package."""
     package = pathlib.Path(__file__).parents[1]
     for folder in (package / "browser", package.parent / "examples/browser"):
         if (folder / "index.html").is_file():
@@ -33,15 +33,16 @@ def page():
     raise FileNotFoundError("This installation of tfvae lacks its folder `browser`.")
 
 
-def find(node_modules=None):
-    """Folder `node_modules` with LiteRT.js: the given one, or npm's in the cache.
+def find(node_modules: str | os.PathLike[str] | None = None) -> pathlib.Path:
+    """Returns a folder `node_modules` with LiteRT.js.
 
     Args:
-        node_modules: A folder that npm has installed to, or None.
+        node_modules: A folder that npm has installed to. If None, npm installs
+            LiteRT.js to the user's cache, once.
 
     Raises:
-        ValueError: Where the given one lacks a file, or has another version.
-        RuntimeError: Where npm is missing or fails.
+        ValueError: The given folder lacks a file, or has another version.
+        RuntimeError: npm is missing or fails.
     """
     package = page() / "package.json"
     version = json.loads(package.read_text())["dependencies"]["@litertjs/core"]
@@ -55,21 +56,21 @@ def find(node_modules=None):
         checks.fail(expected, hint=hint, node_modules=str(folder))
     with files.scratch(folder.parent) as scratch:
         _install(package, scratch)
-        if not _has(folder, version):  # else another process was faster
+        if not _has(folder, version):  # no other process was faster
             replace(scratch / "node_modules", folder)
     return folder
 
 
-def _has(node_modules, version):
-    """Whether a folder has all files, of this version."""
-    files = [node_modules / "@litertjs" / name for name in FILES]
-    if not all(file.is_file() for file in files):
+def _has(node_modules: pathlib.Path, version: str) -> bool:
+    """True if the folder has all files of this version."""
+    package, *others = (node_modules / "@litertjs" / name for name in FILES)
+    if not all(file.is_file() for file in (package, *others)):
         return False
-    return json.loads(files[0].read_text())["version"] == version
+    return json.loads(package.read_text())["version"] == version
 
 
-def _install(package, folder):
-    """Has npm install what a package.json pins, below a folder."""
+def _install(package: pathlib.Path, folder: pathlib.Path) -> None:
+    """Installs the dependencies of a package.json below a folder, by npm."""
     advice = "or give a folder that has it: --node-modules DIR."
     npm = shutil.which("npm")
     if not npm:
@@ -87,8 +88,8 @@ def _install(package, folder):
         )
 
 
-def replace(source, target):
-    """Renames a file or folder to where there may be one of that name."""
+def replace(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Renames a file or folder, and replaces the target if it is there."""
     if target.is_dir():
         shutil.rmtree(target)
     os.replace(source, target)

@@ -1,40 +1,41 @@
-"""A server of a folder of files to this machine alone."""
+"""A server that gives the files of a folder to this machine only."""
 
 import functools
 import http.server
+import pathlib
+from typing import Annotated, Any
 
 from tfvae import checks
 
+Port = Annotated[int, functools.partial(checks.integer, minimum=0, maximum=65535)]
+
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    # Whatever the system's own table says.
+    # Set here, as the types in the table of the system may be wrong.
     extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
         ".wasm": "application/wasm",
     }
 
-    def end_headers(self):
-        self.send_header("Cache-Control", "no-cache")  # it may be built again
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")  # a page may be built again
         super().end_headers()
 
-    def log_message(self, *_):
+    def log_message(self, *_: Any) -> None:
         pass
 
 
-def server(folder, port=8000):
-    """A server of a folder to this machine alone, ready for `serve_forever`.
+@checks.checked
+def server(folder: pathlib.Path, port: Port = 8000) -> http.server.ThreadingHTTPServer:
+    """Returns a server on 127.0.0.1, ready for `serve_forever`.
 
     Args:
-        folder: What to serve.
+        folder: Folder of the files.
         port: A free port; 0 for any.
 
-    Returns:
-        A `http.server.ThreadingHTTPServer`.
-
     Raises:
-        ValueError: Where the port is taken.
+        ValueError: The port is taken.
     """
-    checks.integer(minimum=0, maximum=65535, port=port)
     handler = functools.partial(_Handler, directory=str(folder))
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
