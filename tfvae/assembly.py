@@ -19,7 +19,7 @@ def warmed(make: Make, *networks: Any, warm_up: int, **options: Any) -> keras.Mo
     return make(*networks, objective=objective, **options)
 
 
-def warmed_iwae(*networks: Any, warm_up: int, **options: Any) -> IWAE:
+def warmed_iwae(*networks: Any, warm_up: int, **options: Any) -> VAE:
     """Builds an IWAE whose KL weight rises as in `warmed`."""
     return IWAE(*networks, beta=_beta(warm_up), **options)
 
@@ -85,7 +85,7 @@ def ivae(
     hidden_units: checks.Widths,
     activation: str,
     contrast: int,
-) -> IVAE:
+) -> VAE:
     """Builds an identifiable VAE from dense networks, with a label as u.
 
     The objective contrasts labels in the first `contrast` steps, less and less.

@@ -9,8 +9,7 @@ from typing import Any
 import keras
 
 from tfvae import checks, data
-from tfvae.data import arrays, tfds
-from tfvae.models.adversarial import Adversarial
+from tfvae.data import sources, tfds
 from tfvae.recipes import PRESETS, Preset
 
 # Configuration of a run: `preset`, `labels` and the `PARTS`.
@@ -124,8 +123,7 @@ def build(
     weight_decay = checks.number(minimum=0, weight_decay=training["weight_decay"])
     beta_1 = checks.number(minimum=0, maximum=1, beta_1=training.get("beta_1", 0.9))
     optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, beta_1=beta_1)
-    num_players = len(model.players) if isinstance(model, Adversarial) else 1
-    model.compile(*[optimizer] * num_players)
+    model.compile(*[optimizer] * len(model.players))
     return model
 
 
@@ -161,4 +159,4 @@ def _absolute(key: str, text: str | None) -> str | None:
 
 def _is_name(text: str) -> bool:
     path = pathlib.Path(text).expanduser()
-    return text in arrays.EMBEDDED or not path.exists() or tfds.is_registered(text)
+    return text in sources.EMBEDDED or not path.exists() or tfds.is_registered(text)

@@ -14,8 +14,8 @@ from tfvae import checks, likelihoods, metrics, plots, presets
 from tfvae.inputs import to_arrays
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
-from tfvae.models import GAN, VAE
-from tfvae.models.adversarial import Adversarial
+from tfvae.models import GAN
+from tfvae.models.latent import LatentVariableModel
 from tfvae.runs import Run, whole
 
 # Numbers by name.
@@ -54,9 +54,9 @@ def evaluate(run: Run, num_samples: int = 1000) -> Figures:
     x = _joined(presets.datasets(run.config).test)
     terms = model.evaluate(x, batch_size=500, return_dict=True, verbose=0)
     figures = {f"test_{name}": value for name, value in terms.items()}
-    if isinstance(model, VAE):
+    if isinstance(model, LatentVariableModel):
         figures |= _of_latents(model, x)
-    if isinstance(model, Adversarial):  # its density was not trained
+    if len(model.players) > 1:  # its density was not trained
         figures |= _of_samples(model, x)
     else:
         figures |= _of_density(model, x, num_samples)
@@ -68,7 +68,7 @@ def evaluate(run: Run, num_samples: int = 1000) -> Figures:
 
 def _of_density(model: keras.Model, x: Data, num_samples: int) -> Figures:
     figures: Figures = {}
-    if isinstance(model, VAE):
+    if isinstance(model, LatentVariableModel):
         log_p = metrics.log_marginal(model, x, num_samples)
         figures["importance_samples"] = num_samples
     else:
@@ -97,7 +97,9 @@ def _of_latents(model: keras.Model, x: Data) -> Figures:
         "latent_dim": model.latent_dim,
     }
     one = {name: value[:1] for name, value in model.check_data(x).items()}
-    if is_gaussian(model.posterior.distribution(model.posterior_params(**one))):
+    if is_gaussian(
+        model.posterior.distribution(model.posterior_params(tuple(one.values())))
+    ):
         some = _rows(x, 5000)
         figures["mutual_information"] = metrics.mutual_information(model, some)
     return figures
@@ -129,7 +131,7 @@ def draw(run: Run) -> list[pathlib.Path]:
     are_images = len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3)
     drawable = are_images and not model.condition
     figures = {"samples": plots.samples(model, 64)} if drawable else {}
-    if isinstance(model, VAE):
+    if isinstance(model, LatentVariableModel):
         figures |= _latent_figures(model, data if model.condition else x, labels)
         figures |= _image_figures(model, x) if drawable else {}
     elif isinstance(model, GAN):

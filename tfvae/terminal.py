@@ -80,6 +80,6 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs, monitor = logs or {}, self.model.monitor
-        names = [monitor, f"val_{monitor}"] if monitor else self.model.term_names
+        names = [monitor, f"val_{monitor}"] if monitor else self.model.report_names
         text = ", ".join(f"{name} {logs[name]:.2f}" for name in names) + " nats"
         self.bar.update(self.task, completed=epoch + 1, description=text)

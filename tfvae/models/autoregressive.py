@@ -63,7 +63,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         super().__init__(("loss", "log_prob"), **kwargs)
         self.likelihood, self.network = likelihood, likelihood.network
         shape = (self.network.context_dim,) if self.network.context_dim else None
-        self.condition = condition("y", shape, num_classes)
+        self._condition = condition("y", shape, num_classes)
         self.num_classes = num_classes
         self.build((None, *self.network.event_shape))
 
@@ -99,7 +99,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             Input("observed", shape, tf.bool, meaning="which elements of x are given"),
             SEED,
             Input("noise", (noise_dim,), low=0.0, high=1.0, meaning="uniform noise"),
-            condition=self.condition,
+            condition=self._condition,
         )
 
     @property
@@ -216,9 +216,9 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             return self.from_noise(uniform, context, x, observed)
 
         return {
-            "serving_default": self._entry(log_prob, "x"),
+            "serving_default": self.entry(log_prob, "x"),
             "sample": self._sample_signature(),
-            "complete": self._entry(complete, "x", "observed", "seed"),
+            "complete": self.entry(complete, "x", "observed", "seed"),
         }
 
     def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
@@ -227,7 +227,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             return {}
         return {
             "log_prob": self.signatures()["serving_default"],
-            "complete": self._entry(self.from_noise, "x", "observed", "noise"),
+            "complete": self.entry(self.from_noise, "x", "observed", "noise"),
             **self._lite_sample_signatures(batch_size),
         }
 

@@ -38,6 +38,11 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
     def inputs(self) -> Inputs:
         """The table of all that the model takes, once it is built."""
 
+    @property
+    def condition(self) -> Input | None:
+        """The u or y that the model is conditional on, or None."""
+        return self.inputs.condition
+
     @abc.abstractmethod
     def signatures(self) -> dict[str, Signature]:
         """The entry points by name: the methods, and what `tfvae.export` writes."""
@@ -175,7 +180,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         rows = seeds.rows(seed, num_samples)
         return self.call_signature("sample", seed=rows, **given)["x"]
 
-    def _entry(
+    def entry(
         self,
         function: Callable[..., dict[str, tf.Tensor]],
         *names: str | Input,
@@ -209,7 +214,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
             rows = draw(seed, [tf.shape(seed)[0], *noise.shape])
             return self.from_noise(rows, context)
 
-        return self._entry(sample, "seed")
+        return self.entry(sample, "seed")
 
     def _lite_sample_signatures(self, batch_size: int) -> dict[str, Signature]:
         """`sample(noise)`, and `sample_random()` by the runtime's own generator."""
@@ -221,8 +226,8 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
             return self.from_noise(draw([num_rows, *noise.shape]), context)
 
         return {
-            "sample": self._entry(self.from_noise, "noise"),
-            "sample_random": self._entry(sample_random, random=True),
+            "sample": self.entry(self.from_noise, "noise"),
+            "sample_random": self.entry(sample_random, random=True),
         }
 
     def _seed_states(self) -> list[keras.Variable]:

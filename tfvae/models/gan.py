@@ -62,6 +62,8 @@ class GAN(GenerativeModel):
     """
 
     called_with = "z"
+    # Shape of one x, known once the model is built.
+    event_shape = None
 
     def __init__(
         self,
@@ -214,9 +216,9 @@ class GAN(GenerativeModel):
         """`serving_default` (decode), `sample`, `discriminate`, with y if it counts."""
         self._check_built()
         return {
-            "serving_default": self._entry(self._decode, "z"),
+            "serving_default": self.entry(self._decode, "z"),
             "sample": self._sample_signature(),
-            "discriminate": self._entry(self._discriminate, "x"),
+            "discriminate": self.entry(self._discriminate, "x"),
         }
 
     def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:

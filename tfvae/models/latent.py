@@ -217,14 +217,14 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         """
         self._check_built()
         signatures = {
-            "serving_default": self._entry(self._reconstruct, "x"),
-            "encode": self._entry(self._encode, "x"),
+            "serving_default": self.entry(self._reconstruct, "x"),
+            "encode": self.entry(self._encode, "x"),
             "decode": Signature(self._decode, (self.inputs["z"],)),
             "sample": self._sample_signature(),
-            "elbo": self._entry(self._elbo_rows, "x", "seed"),
+            "elbo": self.entry(self._elbo_rows, "x", "seed"),
         }
         if self.prior.condition is not None:
-            signatures["prior"] = self._entry(self._prior_params)
+            signatures["prior"] = self.entry(self._prior_params)
         return signatures
 
     def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:

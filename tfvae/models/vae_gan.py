@@ -192,7 +192,7 @@ class VAEGAN(LatentVariableModel):
 
     def signatures(self) -> dict[str, Signature]:
         """Those of `VAE`, and `discriminate`."""
-        discriminate = self._entry(
+        discriminate = self.entry(
             lambda x, context: {"logits": self.discriminator(x)[0]}, "x"
         )
         return self._latent_signatures() | {"discriminate": discriminate}

@@ -1,6 +1,7 @@
 """Models for a page: exported, and described in the manifest of the page."""
 
 import base64
+import dataclasses
 import pathlib
 import urllib.parse
 import warnings
@@ -80,7 +81,6 @@ def entry(folder: pathlib.Path, name: str, subject: Subject) -> dict[str, Any]:
     file = pathlib.Path("models") / f"{name}.tflite"
     to_tflite(ForPage(model), folder / file, batch_size=1)
     (folder / f"{file}.json").unlink()  # the manifest holds the same
-    noise, *_ = model.lite_signatures()["sample"].inputs
     return {
         "name": name,
         "model": type(model).__name__,
@@ -88,9 +88,9 @@ def entry(folder: pathlib.Path, name: str, subject: Subject) -> dict[str, Any]:
         "sha256": files.sha256(folder / file),
         "shape": list(model.event_shape),
         "levels": _levels(model),
-        "condition": model.condition.name,
-        "num_classes": model.condition.num_classes,
-        "noise_dim": noise.shape[-1],
+        "condition": model.condition.name if model.condition else None,
+        "num_classes": _num_classes(model),
+        "noise_dim": model.inputs["noise"].shape[-1],
         **_latents(model, subject),
         "examples": _examples(model, subject),
     }
@@ -118,18 +118,18 @@ class ForPage:
         chosen = {name: lite[name] for name in ("encode", "decode") if name in lite}
         prior = getattr(model, "prior", None)
         if prior is not None and not isinstance(prior, StandardNormal):
-            chosen["prior_sample"] = lite["sample"]._replace(
-                function=lambda noise, u=None: {
-                    "z": prior.from_noise(noise, model.condition.context(u))
-                }
-            )
+
+            def prior_sample(noise: tf.Tensor, context: Any) -> dict[str, tf.Tensor]:
+                return {"z": prior.from_noise(prior.params(context), noise)[0]}
+
+            chosen["prior_sample"] = model.entry(prior_sample, "noise")
         return chosen
 
 
 def _without_booleans(signature: Signature) -> Signature:
     inputs = [
-        tf.TensorSpec(spec.shape, tf.float32, spec.name) if spec.dtype.is_bool else spec
-        for spec in signature.inputs
+        dataclasses.replace(i, dtype=tf.float32) if i.dtype.is_bool else i
+        for i in signature.inputs
     ]
     return Signature(
         lambda observed, **others: signature.function(
@@ -137,6 +137,10 @@ def _without_booleans(signature: Signature) -> Signature:
         ),
         tuple(inputs),
     )
+
+
+def _num_classes(model: keras.Model) -> int:
+    return model.condition.num_classes if model.condition else 0
 
 
 def _levels(model: keras.Model) -> int | None:
@@ -164,7 +168,7 @@ def _examples(model: keras.Model, subject: Subject) -> list[dict[str, Any]]:
     """Up to `EXAMPLES` images as bytes: one for each label, first rows, or samples."""
     x, labels = subject.x, subject.labels
     if x is None:
-        labels = np.arange(EXAMPLES) % max(1, model.condition.num_classes)
+        labels = np.arange(EXAMPLES) % max(1, _num_classes(model))
         x = model.sample(EXAMPLES, 0, *([labels] if model.condition else []))
         labels = labels if model.condition else None
     rows = np.arange(min(EXAMPLES, len(x)))
