@@ -120,7 +120,7 @@ def ais_bounds(
 def _simulate(
     model: keras.Model, num_examples: int, seed: Seed
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws pairs of z and x given z from the model."""
+    """Draws z from the prior and x given z; returns x and z."""
     noise_seed, x_seed = tf.unstack(tf.random.split(_apart(seed, 3)))
     noise = seeds.normal(noise_seed, [num_examples, model.latent_dim])
     z = model.prior.from_noise(noise)

@@ -58,11 +58,10 @@ def hmc_log_marginal(
     """
     x = model.check_inputs(x)
     num_samples = checks.integer(minimum=2 * model.latent_dim, num_samples=num_samples)
-    moves = {
-        "num_moves": math.ceil(num_samples / CHAINS),
-        "num_burnin": num_burnin_steps,
-    }
-    run = functools.partial(_log_marginal, model, **moves)
+    num_moves = math.ceil(num_samples / CHAINS)
+    run = functools.partial(
+        _log_marginal, model, num_moves=num_moves, num_burnin=num_burnin_steps
+    )
     return by_batch(run, batch_size, seed, x)
 
 

@@ -1,6 +1,5 @@
 """What the latents carry: active units, KL by dimension, mutual information."""
 
-import functools
 from collections.abc import Callable, Iterator
 
 import keras
@@ -127,16 +126,22 @@ def _params(model: keras.Model, x: Data) -> Iterator[tf.Tensor]:
 
 def _moments(model: keras.Model, x: Data) -> Moments:
     """Moments of `q(z | x)`, `[batch, latent]`."""
-
-    def moments(i: int, params: tf.Tensor) -> Moments:
-        q = model.posterior.distribution(params)
-        shape = [DRAWS, len(params), model.posterior.noise_dim]
-        noise = functools.partial(seeds.normal, tf.constant((0, i)), shape)
-        return _moments_of(q, lambda: model.posterior.from_noise(q, noise())[0])
-
-    parts = [moments(i, params) for i, params in enumerate(_params(model, x))]
+    parts = [
+        _moments_of_part(model, params, i) for i, params in enumerate(_params(model, x))
+    ]
     loc, scale, draws = zip(*parts, strict=True)
     return tf.concat(loc, axis=0), tf.concat(scale, axis=0), draws[0]
+
+
+def _moments_of_part(model: keras.Model, params: tf.Tensor, part: int) -> Moments:
+    q = model.posterior.distribution(params)
+
+    def draw() -> tf.Tensor:
+        shape = [DRAWS, len(params), model.posterior.noise_dim]
+        noise = seeds.normal(tf.constant([0, part]), shape)
+        return model.posterior.from_noise(q, noise)[0]
+
+    return _moments_of(q, draw)
 
 
 def _moments_of(

@@ -84,7 +84,7 @@ def _kl_to_diagonal(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor:
 
 
 class Objective(Configurable, abc.ABC):
-    """Abstract: what training maximises, from log-densities of `num_samples` draws.
+    """Abstract: value that training maximises, from log-densities of draws of z.
 
     Args:
         num_samples: Draws of z for each example.
