@@ -4,6 +4,7 @@ from tfvae.metrics.annealed import ais_bounds, ais_log_marginal
 from tfvae.metrics.disentanglement import DCI, dci, mig, sap
 from tfvae.metrics.hmc import hmc_log_marginal
 from tfvae.metrics.identifiability import align, mcc
+from tfvae.metrics.interventions import beta_vae_score, factor_vae_score
 from tfvae.metrics.latent import active_units, kl_per_dimension, mutual_information
 from tfvae.metrics.marginal import bits_per_dim, log_marginal
 from tfvae.metrics.quality import (
@@ -14,7 +15,6 @@ from tfvae.metrics.quality import (
     precision_recall,
     sharpness,
 )
-from tfvae.metrics.shared_factor import beta_vae_score, factor_vae_score
 
 __all__ = [
     "DCI",

@@ -4,15 +4,21 @@ All follow their papers and disentanglement_lib (Locatello et al., 2018,
 https://arxiv.org/abs/1811.12359). They disagree with each other: report several.
 """
 
-from typing import NamedTuple
+import functools
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from tfvae import checks, seeds
-from tfvae.metrics.identifiability import matrix
+from tfvae.checks import PositiveInt
+from tfvae.metrics.identifiability import Matrix, as_many_rows
+from tfvae.metrics.marginal import Seed
 
-# Of each code, as in disentanglement_lib.
+# Bins of each code, as in disentanglement_lib.
 BINS = 20
+
+# Codes `[rows, latent]` and factors `[rows, factors]` of the same rows.
+Rows = tuple[np.ndarray, np.ndarray]
 
 
 class DCI(NamedTuple):
@@ -23,25 +29,18 @@ class DCI(NamedTuple):
     informativeness: float
 
 
-def mig(z, factors):
-    """Mutual information gap: how far the best code of a factor is ahead of the next.
+@checks.checked
+def mig(z: Matrix, factors: Matrix) -> float:
+    """Mutual information gap: lead of the best code for a factor over the next best.
 
-    `mean over k of (I(z_(1); f_k) - I(z_(2); f_k)) / H(f_k)` with the two codes that
-    say most of factor k, each cut into 20 bins of equal width. A factor of more than
-    20 values cannot reach 1. Each information comes out too high by about `bins *
-    values / (2 * rows)` nats: give thousands of rows.
+    `mean over k of (I(z_(1); f_k) - I(z_(2); f_k)) / H(f_k)`, in [0, 1], with the two
+    codes most informative about factor k, each cut into 20 bins of equal width. A
+    factor of more than 20 values cannot reach 1. Each information comes out too high by
+    about `bins * values / (2 * rows)` nats: give thousands of rows.
 
     Args:
-        z: Codes, as posterior means, `[rows, latent]`.
-        factors: Integers `[rows, factors]`; those that never vary are left out.
-
-    Returns:
-        A float in [0, 1].
-
-    Raises:
-        TypeError: Where an array holds no real numbers.
-        ValueError: Where z is no finite `[rows, latent]` of two codes or more, or no
-            column of integers varies in `factors`.
+        z: Codes `[rows, latent]`, such as posterior means; two columns or more.
+        factors: Integers `[rows, factors]`; factors that never vary are left out.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(4, size=[5000, 2])
@@ -52,34 +51,29 @@ def mig(z, factors):
         Chen et al., Isolating Sources of Disentanglement in Variational Autoencoders,
         2018, https://arxiv.org/abs/1802.04942
     """
-    z, factors = codes_and_factors(z, factors)
-    bins = np.stack([_bins(code) for code in z.T])
-    information = [[_information(b, f) for f in factors.T] for b in bins]
-    entropy = [_information(f, f) for f in factors.T]
+    from sklearn.metrics import mutual_info_score
+
+    factors = varying_labels(z, factors)
+    codes = [_bins(code) for code in z.T]
+    information = [[mutual_info_score(c, f) for f in factors.T] for c in codes]
+    entropy = [mutual_info_score(f, f) for f in factors.T]
     return float(np.mean(_gap(information) / entropy))
 
 
-def sap(z, factors, *, seed=0):
-    """Separated attribute predictability: gap of the two codes that best give a factor.
+@checks.checked
+def sap(z: Matrix, factors: Matrix, *, seed: Seed = 0) -> float:
+    """Separated attribute predictability: lead of the most predictive code.
 
-    `mean over k of (S_(1)k - S_(2)k)`, with S_dk the accuracy on one half of the rows
-    of a linear support vector machine that learned factor k from code d on the other.
-    A code that does not vary has S = 0, where disentanglement_lib gives chance. Perfect
-    codes reach 1 less chance for factors of two values, and far less for others, as no
-    line tells the middle values of one code from both its neighbours.
+    `mean over k of (S_(1)k - S_(2)k)`, in [0, 1]. S_dk is the accuracy, on one half of
+    the rows, of a linear support vector machine that learned factor k from code d on
+    the other half. A code that does not vary has S = 0, and chance in
+    disentanglement_lib. Perfect codes reach 1 less chance for factors of two values,
+    and far less for others, as no line tells a middle value from both its neighbours.
 
     Args:
-        z: Codes, as posterior means, `[rows, latent]`; their scale matters.
-        factors: Integers `[rows, factors]`; those that never vary are left out.
-        seed: int, `keras.random.SeedGenerator` or None.
-
-    Returns:
-        A float in [0, 1].
-
-    Raises:
-        TypeError: Where an array holds no real numbers.
-        ValueError: Where z is no finite `[rows, latent]` of two codes or more, or no
-            column of integers varies in `factors`.
+        z: As in `mig`; the scale of codes matters.
+        factors: As in `mig`.
+        seed: Decides how rows are split; None draws a seed.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(2, size=[2000, 2])
@@ -90,40 +84,40 @@ def sap(z, factors, *, seed=0):
         Kumar et al., Variational Inference of Disentangled Latent Concepts from
         Unlabeled Observations, 2017, https://arxiv.org/abs/1711.00848
     """
-    z, factors = codes_and_factors(z, factors)
+    factors = varying_labels(z, factors)
     half = len(z) // 2
-    train, test = _split(z, factors, len(z) - half, half, seed)
+    train, test = _split((z, factors), len(z) - half, half, seed)
     codes, learned = range(z.shape[1]), range(train[1].shape[1])
     scores = [[_svm(d, k, train, test) for k in learned] for d in codes]
     return float(np.mean(_gap(scores)))
 
 
-def dci(z, factors, *, num_train=10_000, num_test=5_000, seed=0):
+@checks.checked
+def dci(
+    z: Matrix,
+    factors: Matrix,
+    *,
+    num_train: Annotated[int, functools.partial(checks.integer, minimum=2)] = 10_000,
+    num_test: PositiveInt = 5_000,
+    seed: Seed = 0,
+) -> DCI:
     """Disentanglement, completeness, informativeness from importances of codes.
 
     R_dk is the importance of code d to gradient-boosted trees that learn factor k.
-    Disentanglement is `1 - H(R_d / sum_k R_dk)` of each code, in units of log of the
-    number of factors, weighted by what the code has of all importance; completeness is
-    the same of each factor over codes; informativeness the mean accuracy on other rows.
+    Disentanglement of code d is `1 - H(R_d / sum_k R_dk) / log(factors)`, averaged over
+    codes with weights `sum_k R_dk`. Completeness is the same for each factor over
+    codes. Informativeness is the mean accuracy on other rows.
 
     It grows a hundred trees for each value of each factor. Six codes of 10,000 rows and
     factors of 3, 6, 40, 32 and 32 values take a minute on two cores, 2,000 rows 12 s.
 
     Args:
-        z: Codes, as posterior means, `[rows, latent]`.
-        factors: Integers `[rows, factors]`; those that never vary are left out.
-        num_train: Rows to learn from: the paper's library has 10,000. Of fewer rows
-            than both numbers, a third or more is kept for the test.
+        z: As in `mig`.
+        factors: As in `mig`; two or more must vary.
+        num_train: Rows to learn from: 10,000 in disentanglement_lib. If there are fewer
+            rows than `num_train + num_test`, a third or more is kept for the test.
         num_test: Rows to test on.
-        seed: int, `keras.random.SeedGenerator` or None.
-
-    Returns:
-        A `DCI` of three floats.
-
-    Raises:
-        TypeError: Where an array holds no real numbers, or a number is no integer.
-        ValueError: Where z is no finite `[rows, latent]` of two codes or more, fewer
-            than two columns of integers vary in `factors`, or a number is too small.
+        seed: As in `sap`.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(2, size=[500, 2])
@@ -134,80 +128,63 @@ def dci(z, factors, *, num_train=10_000, num_test=5_000, seed=0):
         Eastwood and Williams, A Framework for the Quantitative Evaluation of
         Disentangled Representations, 2018, https://openreview.net/forum?id=By-7dz-AZ
     """
-    z, factors = codes_and_factors(z, factors, least=2)
-    num_train = checks.integer(minimum=2, num_train=num_train)
-    num_test = checks.integer(num_test=num_test)
+    factors = varying_labels(z, factors, least=2)
     num_test = min(num_test, max(len(z) - num_train, (len(z) + 2) // 3))
     num_train = min(num_train, len(z) - num_test)
-    rows = _split(z, factors, num_train, num_test, seed, least=2)
+    rows = _split((z, factors), num_train, num_test, seed, least=2)
     importance, accuracy = _importance(*rows)
     return DCI(_purity(importance), _purity(importance.T), float(np.mean(accuracy)))
 
 
-def codes_and_factors(z, factors, least=1):
-    """Returns codes, and of the factors the `least` or more that vary, as integers.
-
-    Raises:
-        TypeError: Where one holds no real numbers.
-        ValueError: Where z is no finite `[rows, latent]` of two codes or more, or fewer
-            columns of integers vary in `factors`.
-    """
-    z, factors = matrix(z=z), matrix(factors=factors)
+def varying_labels(z: np.ndarray, factors: np.ndarray, least: int = 1) -> np.ndarray:
+    """Labels from 0 for the factors that vary, which must be `least` or more."""
     if z.shape[1] < 2:
         checks.fail("of two columns or more", z=f"of shape {list(z.shape)}")
-    if len(z) != len(factors):
-        checks.fail(f"of {len(z)} rows, as z", factors=f"of {len(factors)} rows")
+    as_many_rows(z, factors=factors)
     if (factors != np.round(factors)).any():
         checks.fail("integers", factors=factors[factors != np.round(factors)][0])
-    values = [np.unique(column, return_inverse=True)[1] for column in factors.T]
-    return z, _varied(np.stack(values, axis=1), least)
+    labels = [np.unique(column, return_inverse=True)[1] for column in factors.T]
+    labels = np.stack(labels, axis=1)
+    return labels[:, _vary(labels, least)]
 
 
-def _varied(factors, least):
-    varied = factors[:, np.ptp(factors, axis=0) > 0]
-    if varied.shape[1] < least:
+def _vary(factors: np.ndarray, least: int) -> np.ndarray:
+    """Booleans `[factors]`, True for those that vary, which must be `least` or more."""
+    vary = np.ptp(factors, axis=0) > 0
+    if vary.sum() < least:
         expected = f"integers of which {least} or more columns vary"
-        checks.fail(expected, factors=f"with {varied.shape[1]} that vary")
-    return varied
+        checks.fail(expected, factors=f"with {vary.sum()} that vary")
+    return vary
 
 
-def generator(seed):
+def generator(seed: Seed) -> np.random.Generator:
     """NumPy's generator for an int, a `keras.random.SeedGenerator` or None."""
     return np.random.default_rng(seeds.rows(seed, 1)[0].numpy().view("uint32"))
 
 
-def _split(z, factors, num_train, num_test, seed, least=1):
-    """Random rows `(z, factors)` to learn from and others to test on."""
+def _split(
+    data: Rows, num_train: int, num_test: int, seed: Seed, least: int = 1
+) -> tuple[Rows, Rows]:
+    """Random rows to learn from and others to test on."""
+    z, factors = data
     order = generator(seed).permutation(len(z))
     train, test = order[:num_train], order[num_train:][:num_test]
-    keep = np.ptp(factors[train], axis=0) > 0  # nothing is learned of the others
-    _varied(factors[train], least)
+    keep = _vary(factors[train], least)  # nothing is learned about the others
     return (z[train], factors[train][:, keep]), (z[test], factors[test][:, keep])
 
 
-def _gap(scores):
+def _gap(scores: list[list[float]]) -> np.ndarray:
     """Best score less the next of each column."""
     ordered = np.sort(scores, axis=0)
     return ordered[-1] - ordered[-2]
 
 
-def _bins(code):
+def _bins(code: np.ndarray) -> np.ndarray:
     code = code - code.min()  # so that a constant far from 0 leaves room for bins
     return np.digitize(code, np.histogram_bin_edges(code, BINS)[:-1])
 
 
-def _information(a, b):
-    """Mutual information of two columns of labels, in nats."""
-    _, a = np.unique(a, return_inverse=True)
-    _, b = np.unique(b, return_inverse=True)
-    joint = np.zeros([a.max() + 1, b.max() + 1])
-    np.add.at(joint, (a, b), 1 / len(a))
-    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
-    seen = joint > 0
-    return np.sum(joint[seen] * np.log(joint[seen] / independent[seen]))
-
-
-def _svm(d, k, train, test):
+def _svm(d: int, k: int, train: Rows, test: Rows) -> float:
     """Accuracy for factor k of a line through code d."""
     from sklearn.svm import LinearSVC
 
@@ -219,26 +196,25 @@ def _svm(d, k, train, test):
     return model.score(z_test[:, [d]], factors_test[:, k])
 
 
-def _importance(train, test):
+def _importance(train: Rows, test: Rows) -> tuple[np.ndarray, tuple[float, ...]]:
     """Importance `[latent, factors]` of codes to trees, and accuracy `[factors]`."""
     from joblib import Parallel, delayed
     from sklearn.ensemble import GradientBoostingClassifier
 
-    def learn(known, unknown):
+    def learn(known: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, float]:
         trees = GradientBoostingClassifier(random_state=0).fit(train[0], known)
         return trees.feature_importances_, trees.score(test[0], unknown)
 
     columns = zip(train[1].T, test[1].T, strict=True)
     # Threads suffice: trees grow outside of Python's lock.
     parallel = Parallel(n_jobs=-1, prefer="threads")
-    importance, accuracy = zip(
-        *parallel(delayed(learn)(*column) for column in columns), strict=True
-    )
+    learned = parallel(delayed(learn)(*column) for column in columns)
+    importance, accuracy = zip(*learned, strict=True)
     return np.stack(importance, axis=1), accuracy
 
 
-def _purity(importance):
-    """`1 - H(row) / log(columns)`, mean over rows weighted by what they sum to."""
+def _purity(importance: np.ndarray) -> float:
+    """`1 - H(row) / log(columns)`, mean over rows weighted by their sums."""
     importance = importance + 1e-11  # a row of zeros is as impure as can be
     share = importance / importance.sum(axis=1, keepdims=True)
     entropy = -np.sum(share * np.log(share), axis=1) / np.log(share.shape[1])

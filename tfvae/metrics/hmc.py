@@ -3,11 +3,16 @@
 import functools
 import math
 
+import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks, seeds
-from tfvae.metrics.marginal import by_batch
+from tfvae.checks import PositiveInt
+from tfvae.metrics.annealed import Unconditional
+from tfvae.metrics.marginal import Seed, by_batch
 
 tfd, tfm = tfp.distributions, tfp.mcmc
 
@@ -15,55 +20,60 @@ tfd, tfm = tfp.distributions, tfp.mcmc
 LEAPFROG_STEPS, CHAINS = 10, 10
 
 
+@checks.checked
 def hmc_log_marginal(
-    model, x, num_samples=1000, *, num_burnin_steps=500, batch_size=100, seed=0
-):
+    model: Unconditional,
+    x: npt.ArrayLike | tf.data.Dataset,
+    num_samples: int = 1000,
+    *,
+    num_burnin_steps: PositiveInt = 500,
+    batch_size: PositiveInt = 100,
+    seed: Seed = 0,
+) -> np.ndarray:
     """Marginal likelihood by samples of `p(z | x)`, in nats: the VAE paper's estimator.
 
     HMC draws z from `p(z | x)`, a Gaussian g is fitted to them, HMC draws as many z
-    anew, and `1 / p(x)` is the mean of `g(z) / p(x, z)` over these. Reliable where z
-    has few dimensions; in expectation it is at least log p(x).
+    anew, and `1 / p(x)` is the mean of `g(z) / p(x, z)` over these. Reliable for z of
+    few dimensions; in expectation it is at least log p(x).
 
     Args:
-        model: A latent-variable model.
+        model: A latent-variable model without u.
         x: Data `[batch, *event_shape]`, or a data set of it.
-        num_samples: Draws for each example, to fit and again to average.
-        num_burnin_steps: Moves of each chain before that, in which the step size is
-            tuned.
+        num_samples: Draws for each example, to fit and again to average: at least twice
+            the size of z, so that there is a covariance.
+        num_burnin_steps: Earlier moves of each chain, in which the step size is tuned.
         batch_size: Examples at once.
-        seed: int, `keras.random.SeedGenerator` or None.
+        seed: As in `log_marginal`.
 
     Returns:
         An array `[batch]` of +log p(x).
 
-    Raises:
-        TypeError: Where an argument is of the wrong kind.
-        ValueError: Where x does not fit the model, or a count is too low.
-
     Example:
-        >>> model = tfvae.VAE(
-        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
-        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
-        ...     latent_dim=2,
-        ... )
-        >>> x = np.zeros([3, 8, 8, 1])
         >>> tfvae.metrics.hmc_log_marginal(model, x, 100, num_burnin_steps=10).shape
-        (3,)
+        (32,)
 
     References:
         Kingma and Welling, Auto-Encoding Variational Bayes, 2013, appendix D,
         https://arxiv.org/abs/1312.6114
     """
-    x = checks.latent_variable_model(model, conditional=False).check_data(x)["x"]
-    least = 2 * model.latent_dim  # draws from which a covariance can be had
-    moves = math.ceil(checks.integer(minimum=least, num_samples=num_samples) / CHAINS)
-    burnin = checks.integer(num_burnin_steps=num_burnin_steps)
-    run = functools.partial(_log_marginal, model, num_moves=moves, num_burnin=burnin)
+    x = model.check_data(x)["x"]
+    num_samples = checks.integer(minimum=2 * model.latent_dim, num_samples=num_samples)
+    num_moves = math.ceil(num_samples / CHAINS)
+    run = functools.partial(
+        _log_marginal, model, num_moves=num_moves, num_burnin=num_burnin_steps
+    )
     return by_batch(run, batch_size, seed, x)
 
 
 @tf.function(autograph=False)
-def _log_marginal(model, x, *, num_moves, num_burnin, seed):
+def _log_marginal(
+    model: keras.Model,
+    x: tf.Tensor,
+    *,
+    num_moves: int,
+    num_burnin: int,
+    seed: tf.Tensor,
+) -> tf.Tensor:
     z, log_joint = _posterior_samples(model, x, 2 * num_moves, num_burnin, seed)
     num_draws = num_moves * CHAINS
     shape = [2, num_draws, tf.shape(x)[0]]
@@ -77,11 +87,13 @@ def _log_marginal(model, x, *, num_moves, num_burnin, seed):
     return math.log(num_draws) - tf.reduce_logsumexp(log_ratio, axis=0)
 
 
-def _posterior_samples(model, x, num_moves, num_burnin, seed):
+def _posterior_samples(
+    model: keras.Model, x: tf.Tensor, num_moves: int, num_burnin: int, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws `[moves, chains, batch, latent]` of p(z | x), and their log p(x, z)."""
     p_z = model.prior()
 
-    def log_joint(z):
+    def log_joint(z: tf.Tensor) -> tf.Tensor:
         return p_z.log_prob(z) + model.likelihood.log_prob(x, z)
 
     start_seed, seed = tf.unstack(tf.random.split(seed))
@@ -89,7 +101,7 @@ def _posterior_samples(model, x, num_moves, num_burnin, seed):
     z, _ = model.posterior.from_noise(
         model.posterior.params(x), seeds.normal(start_seed, noise_shape)
     )
-    # One size for each example, for posteriors are not equally wide.
+    # One size for each example, as posteriors are not equally wide.
     size = tf.fill([tf.shape(x)[0], 1], 0.1)
     kernel = tfm.DualAveragingStepSizeAdaptation(
         tfm.HamiltonianMonteCarlo(log_joint, size, LEAPFROG_STEPS),

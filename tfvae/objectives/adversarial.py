@@ -1,5 +1,9 @@
 """The losses of the game between a generator and a discriminator."""
 
+import functools
+from collections.abc import Callable
+from typing import Annotated, Self
+
 import tensorflow as tf
 
 from tfvae import checks
@@ -7,11 +11,13 @@ from tfvae.config import Configurable, register
 
 _SIGMOID = ("minimax", "non_saturating")
 _KINDS = (*_SIGMOID, "hinge", "wasserstein")
+Kind = Annotated[str, functools.partial(checks.one_of, _KINDS)]
+Smoothing = Annotated[float, functools.partial(checks.number, minimum=0, maximum=0.5)]
 
 
 @register
 class AdversarialLoss(Configurable):
-    """Losses of both sides, from logits r of data and g of what was generated.
+    """Losses of both sides, from logits r of real data and g of generated data.
 
     | kind | discriminator | generator |
     | --- | --- | --- |
@@ -20,19 +26,15 @@ class AdversarialLoss(Configurable):
     | `"hinge"` | `max(0, 1 - r) + max(0, 1 + g)` | `-g` |
     | `"wasserstein"` | `g - r` | `-g` |
 
-    with the sigmoid s. At the best discriminator the first two have the value
+    with the sigmoid s. For the best discriminator the loss of the first two is
     `2 log 2 - 2 JSD(p_data, p_gen)`.
 
     Args:
         kind: One of these.
-        label_smoothing: Share e by which data count as generated, of the first two:
-            `-(1 - e) log s(r) - e log(1 - s(r))`.
-        gradient_penalty: Weight of `(|d logit / dx| - 1)**2` between data and what was
-            generated; when left out 10 for "wasserstein", else 0.
-
-    Raises:
-        TypeError: Where a number is none.
-        ValueError: Where the kind is another, or a number out of range.
+        label_smoothing: Share e, at most 0.5, by which real data are labelled as
+            generated, for the first two kinds: `-(1 - e) log s(r) - e log(1 - s(r))`.
+        gradient_penalty: Weight of `(|d logit / dx| - 1)**2` between real and generated
+            data. By default 10 for "wasserstein", else 0.
 
     Example:
         >>> loss = tfvae.objectives.AdversarialLoss("hinge")
@@ -47,31 +49,30 @@ class AdversarialLoss(Configurable):
     """
 
     def __init__(
-        self, kind="non_saturating", *, label_smoothing=0.0, gradient_penalty=None
+        self,
+        kind: Kind = "non_saturating",
+        *,
+        label_smoothing: Smoothing = 0.0,
+        gradient_penalty: checks.NonNegativeFloat | None = None,
     ):
-        self.kind = checks.one_of(_KINDS, kind=kind)
-        smoothing = {"label_smoothing": label_smoothing}
-        self.label_smoothing = checks.number(minimum=0, maximum=0.5, **smoothing)
         if label_smoothing and kind not in _SIGMOID:
-            checks.fail(f"0 with kind={kind!r}", **smoothing)
+            checks.fail(f"0 with kind={kind!r}", label_smoothing=label_smoothing)
         if gradient_penalty is None:
-            gradient_penalty = 10.0 if kind == "wasserstein" else 0.0
-        penalty = {"gradient_penalty": gradient_penalty}
-        self.gradient_penalty = checks.number(minimum=0, **penalty)
+            self.gradient_penalty = 10.0 if kind == "wasserstein" else 0.0
 
     @classmethod
-    def of(cls, kind):
-        """The loss of a kind, or the loss itself."""
+    def of(cls, kind: str | Self) -> Self:
+        """Returns the loss for a kind; a loss itself comes back as it is."""
         if isinstance(kind, cls):
             return kind
         return cls(checks.one_of(_KINDS, adversarial_loss=kind))
 
-    def discriminator(self, real, generated):
+    def discriminator(self, real: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
         """Loss of the discriminator, `[batch]`, without the penalty.
 
         Args:
-            real: Logits of data, `[batch]`.
-            generated: Logits of what was generated, `[batch]`.
+            real: Logits of real data, `[batch]`.
+            generated: Logits of generated data, `[batch]`.
         """
         if self.kind == "hinge":
             return tf.nn.relu(1 - real) + tf.nn.relu(1 + generated)
@@ -80,22 +81,29 @@ class AdversarialLoss(Configurable):
         taken_for_real = tf.nn.softplus(-real) + self.label_smoothing * real
         return taken_for_real + tf.nn.softplus(generated)
 
-    def generator(self, generated):
-        """Loss of the generator, `[batch]`. Argument as in `discriminator`."""
+    def generator(self, generated: tf.Tensor) -> tf.Tensor:
+        """Loss of the generator, `[batch]`, from the logits of generated data."""
         if self.kind == "non_saturating":
             return tf.nn.softplus(-generated)
         if self.kind == "minimax":
             return -tf.nn.softplus(generated)
         return -generated
 
-    def penalty(self, logit, real, generated, share):
-        """What the gradient adds to the discriminator's loss, `[batch]`.
+    def penalty(
+        self,
+        logit: Callable[[tf.Tensor], tf.Tensor],
+        real: tf.Tensor,
+        generated: tf.Tensor,
+        share: tf.Tensor,
+    ) -> tf.Tensor:
+        """Gradient penalty on the discriminator's loss, `[batch]`.
 
         Args:
             logit: Function from x to logits.
-            real: Data, `[batch, ...]`.
-            generated: What was generated, `[batch, ...]`.
-            share: Where between them to look, `[batch]` in [0, 1].
+            real: Real data, `[batch, ...]`.
+            generated: Generated data, `[batch, ...]`.
+            share: Weight of the real data in the mix of both at which the gradient is
+                taken, `[batch]` in [0, 1].
         """
         if not self.gradient_penalty:
             return tf.zeros_like(share)

@@ -1,16 +1,18 @@
-"""Log-densities of draws, and what an objective is."""
+"""Log-densities of draws, and the base class of objectives."""
 
 import abc
 import typing
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae import checks
+from tfvae.checks import PositiveInt
 from tfvae.config import Configurable
+from tfvae.objectives.schedules import Schedule, Step
 
 tfd = tfp.distributions
+# Values by name, each `[batch]`, in nats.
+Terms = dict[str, tf.Tensor]
 
 
 class LogDensities(typing.NamedTuple):
@@ -20,13 +22,13 @@ class LogDensities(typing.NamedTuple):
         log_likelihood: `log p(x | z)`, `[samples, batch]`.
         log_prior: `log p(z)`, `[samples, batch]`.
         log_posterior: `log q(z | x)`, `[samples, batch]`.
-        exact_kl: `KL(q(z | x) || p(z))`, `[batch, groups]`, or None where TFP knows no
+        exact_kl: `KL(q(z | x) || p(z))`, `[batch, groups]`, or None if TFP knows no
             closed form.
         latent_dim: Size of z.
-        z: The draws, `[samples, batch, latent]`, or None where nothing needs them.
+        z: The draws, `[samples, batch, latent]`, or None if nothing needs them.
         posterior: `q(z | x)` with batch shape `[batch]`, or None likewise.
-        log_label: `log p(u | z)` of the right label among even ones, `[samples,
-            batch]`, or None where u is no label.
+        log_label: `log p(u | z)` of the right label, under equally likely labels,
+            `[samples, batch]`, or None if u is no label.
     """
 
     log_likelihood: tf.Tensor
@@ -39,13 +41,13 @@ class LogDensities(typing.NamedTuple):
     log_label: tf.Tensor | None = None
 
     @property
-    def log_weight(self):
+    def log_weight(self) -> tf.Tensor:
         """`log p(x, z) - log q(z | x)`, `[samples, batch]`."""
         return self.log_likelihood + self.log_prior - self.log_posterior
 
 
-def exact_kl(q, p):
-    """The closed form of `KL(q || p)` in nats, by latent where both factorize.
+def exact_kl(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor | None:
+    """Closed form of `KL(q || p)` in nats, by latent if both factorize.
 
     Args:
         q: Distribution with batch shape `[batch]`.
@@ -72,7 +74,7 @@ def exact_kl(q, p):
         return None
 
 
-def _kl_to_diagonal(q, p):
+def _kl_to_diagonal(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor:
     """Closed form without the solves of TFP, which take longer than a small network."""
     scale = p.stddev()
     squares = (q.variance() + (q.mean() - p.mean()) ** 2) / scale**2
@@ -82,39 +84,37 @@ def _kl_to_diagonal(q, p):
 
 
 class Objective(Configurable, abc.ABC):
-    """Abstract: what training maximises, from the log-densities of `num_samples` draws.
+    """Abstract: value that training maximises, from log-densities of draws of z.
 
     Args:
         num_samples: Draws of z for each example.
+
+    Attributes:
+        term_names: Names of the reported terms beside `"objective"`, schedules apart.
+        needs_labels: If True, the model must have labels u.
     """
 
-    # Whether it is one of models with labels u only.
-    needs_labels = False
+    term_names: tuple[str, ...] = ("elbo", "reconstruction", "kl")
+    needs_labels: bool = False
 
-    def __init__(self, num_samples=1):
-        self.num_samples = checks.integer(num_samples=num_samples)
+    def __init__(self, num_samples: PositiveInt = 1):
+        self.num_samples = num_samples
 
     @abc.abstractmethod
-    def __call__(self, densities, step=0):
-        """Reduces log-densities to what is maximised and what is reported.
+    def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
+        """Returns the value to maximise and the terms to report.
 
         Args:
-            densities: `LogDensities`.
+            densities: Log-densities of `num_samples` draws.
             step: Number of optimizer steps so far, for schedules.
 
         Returns:
-            A dict of tensors `[batch]` in nats: `"objective"` and the `term_names`,
-            among them, at beta = 1, `"elbo"` = `"reconstruction"` - `"kl"`.
+            `"objective"` and the `term_names`, in nats, each `[batch]`. The ELBO is the
+            one at beta = 1: `"elbo"` = `"reconstruction"` - `"kl"`.
         """
 
     @property
-    def term_names(self):
-        """Names of what is reported beside `"objective"`, schedules apart."""
-        return ("elbo", "reconstruction", "kl")
-
-    @property
-    def schedules(self):
+    def schedules(self) -> dict[str, Schedule]:
         """The arguments that are schedules, by name."""
-        schedule = keras.optimizers.schedules.LearningRateSchedule
         config = {name: getattr(self, name) for name in self._arguments()}
-        return {k: v for k, v in config.items() if isinstance(v, schedule)}
+        return {k: v for k, v in config.items() if isinstance(v, Schedule)}

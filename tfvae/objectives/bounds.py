@@ -5,39 +5,34 @@ import math
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.checks import NonNegativeFloat, PositiveInt
 from tfvae.config import register
-from tfvae.objectives.base import Objective
-from tfvae.objectives.schedules import at, number_or_schedule
+from tfvae.objectives.base import LogDensities, Objective, Terms
+from tfvae.objectives.schedules import Step, Weight, at
 
 
 @register
 class ELBO(Objective):
     """The evidence lower bound: `log p(x | z) - beta * KL(q(z | x) || p(z))`.
 
-    The KL is exact where TFP knows it and otherwise sampled as
-    `log q(z | x) - log p(z)`; it is summed over latents, so beta = 1 is the bound.
+    The KL is exact if TFP knows it and otherwise sampled as
+    `log q(z | x) - log p(z)`. It is summed over latents, so beta = 1 is the bound.
 
     Args:
         beta: Weight of the KL: a number, or a Keras learning-rate schedule read at the
             optimizer's step (see `warm_up`).
         capacity: None, or nats (a number or a schedule): the penalty becomes
-            `beta * |mean KL - capacity|`, the mean being taken over the batch.
+            `beta * |mean KL - capacity|` with the mean over the batch.
         free_bits: Nats for each latent that cost nothing: the penalty becomes
-            `beta * sum(max(mean KL of a latent, free_bits))`, the mean being taken over
-            the batch. Where the KL does not split by latent, they form one group with
-            `free_bits * latent_dim` nats.
-        contrast: Weight of `log p(u | z)`, which is added, of models with labels u: a
-            number or a schedule. It is the objective of time-contrastive learning,
-            with the prior as classifier. At the start of training it has the latents
-            fall apart into the right ones; with a schedule that ends at 0 training
-            ends with the bound.
-        analytic_kl: Whether to take the exact KL where TFP knows it.
+            `beta * sum(max(mean KL of a latent, free_bits))` with the mean over the
+            batch. If the KL does not split by latent, all latents form one group with
+            `free_bits * latent_dim` nats. Excludes `capacity`.
+        contrast: Weight of the added `log p(u | z)`, for models with labels u: a
+            number or a schedule. This term is the objective of time-contrastive
+            learning with the prior as classifier. It separates the latents early in
+            training; a schedule that ends at 0 makes training end with the bound.
+        analytic_kl: Take the exact KL if TFP knows it.
         num_samples: Draws of z for each example.
-
-    Raises:
-        TypeError: Where an argument is no number.
-        ValueError: Where one is negative or not finite, or capacity and free bits are
-            both asked for.
 
     Example:
         >>> tfvae.objectives.ELBO(beta=4.0).beta
@@ -53,26 +48,20 @@ class ELBO(Objective):
 
     def __init__(
         self,
-        beta=1.0,
+        beta: Weight = 1.0,
         *,
-        capacity=None,
-        free_bits=0.0,
-        contrast=0.0,
-        analytic_kl=True,
-        num_samples=1,
+        capacity: Weight | None = None,
+        free_bits: NonNegativeFloat = 0.0,
+        contrast: Weight = 0.0,
+        analytic_kl: bool = True,
+        num_samples: PositiveInt = 1,
     ):
         super().__init__(num_samples)
-        self.beta = number_or_schedule(beta=beta)
-        self.capacity = capacity
-        if capacity is not None:
-            self.capacity = number_or_schedule(capacity=capacity)
-        self.free_bits = checks.number(minimum=0, free_bits=free_bits)
-        self.contrast = number_or_schedule(contrast=contrast)
-        self.analytic_kl = bool(analytic_kl)
-        if capacity is not None and self.free_bits:
+        self.needs_labels = bool(contrast)
+        if capacity is not None and free_bits:
             checks.fail("0 where `capacity` is given", free_bits=free_bits)
 
-    def __call__(self, densities, step=0):
+    def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
         """See `Objective`."""
         groups = densities.exact_kl if self.analytic_kl else None
         if groups is None:
@@ -89,19 +78,9 @@ class ELBO(Objective):
             "kl": kl,
         }
 
-    @property
-    def needs_labels(self):
-        """With a contrast."""
-        return bool(self.contrast)
-
-    def _contrast(self, log_label, step):
-        if not self.contrast:
-            return 0.0
-        if log_label is None:
-            checks.fail("0 of a model without labels u", contrast=self.contrast)
-        return at(self.contrast, step) * tf.reduce_mean(log_label, axis=0)
-
-    def _penalty(self, groups, kl, latent_dim, step):
+    def _penalty(
+        self, groups: tf.Tensor, kl: tf.Tensor, latent_dim: int, step: Step
+    ) -> tf.Tensor:
         if self.capacity is not None:
             return tf.abs(tf.reduce_mean(kl) - at(self.capacity, step))
         if self.free_bits:
@@ -109,21 +88,24 @@ class ELBO(Objective):
             return tf.reduce_sum(tf.maximum(tf.reduce_mean(groups, axis=0), free))
         return kl
 
+    def _contrast(self, log_label: tf.Tensor | None, step: Step) -> float | tf.Tensor:
+        if not self.contrast:
+            return 0.0
+        if log_label is None:
+            checks.fail("0 of a model without labels u", contrast=self.contrast)
+        return at(self.contrast, step) * tf.reduce_mean(log_label, axis=0)
+
 
 @register
 class IWAEBound(Objective):
     """The importance-weighted bound: `log(mean(exp(log_weight)))` over the draws.
 
     `log_weight = log p(x | z) + beta * (log p(z) - log q(z | x))`. At beta = 1 it is a
-    bound, the ELBO with one draw, and it tightens with their number.
+    lower bound on log p(x): the ELBO for one draw, tighter with more draws.
 
     Args:
         num_samples: Draws of z for each example, k in the paper.
-        beta: A number, or a schedule as in `ELBO`: a warm-up keeps more latents active.
-
-    Raises:
-        TypeError: Where `num_samples` is no integer or `beta` no number.
-        ValueError: Where `num_samples` is below 1 or `beta` negative.
+        beta: A number, or a schedule as in `ELBO`. A warm-up keeps more latents active.
 
     Example:
         >>> tfvae.objectives.IWAEBound(num_samples=5).num_samples
@@ -134,11 +116,10 @@ class IWAEBound(Objective):
         https://arxiv.org/abs/1509.00519
     """
 
-    def __init__(self, num_samples=5, *, beta=1.0):
+    def __init__(self, num_samples: PositiveInt = 5, *, beta: Weight = 1.0):
         super().__init__(num_samples)
-        self.beta = number_or_schedule(beta=beta)
 
-    def __call__(self, densities, step=0):
+    def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
         """See `Objective`."""
         reconstruction = tf.reduce_mean(densities.log_likelihood, axis=0)
         elbo = tf.reduce_mean(densities.log_weight, axis=0)

@@ -4,19 +4,20 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
+from tfvae.checks import NonNegativeFloat, PositiveInt
 from tfvae.config import register
-from tfvae.objectives.base import Objective
-from tfvae.objectives.schedules import at, number_or_schedule
+from tfvae.objectives.base import LogDensities, Objective, Terms
+from tfvae.objectives.schedules import Step, Weight, at
 
 tfd = tfp.distributions
 
 
 @register
 class TotalCorrelation(Objective):
-    """The ELBO with its KL split, and the correlation of latents weighed: beta-TCVAE.
+    """The ELBO with its KL split and the total correlation weighted: beta-TCVAE.
 
     With the aggregate posterior `q(z) = mean over the data of q(z | x)`, the objective
-    `log p(x | z) - alpha * MI - beta * TC - gamma * DKL` weighs the terms of the KL::
+    `log p(x | z) - alpha * MI - beta * TC - gamma * DKL` weights the terms of the KL::
 
         MI  = log q(z | x) - log q(z)           mutual information of x and z
         TC  = log q(z) - sum_d log q(z_d)       total correlation of the latents
@@ -28,7 +29,7 @@ class TotalCorrelation(Objective):
 
     `q(z)` and `q(z_d)` are estimated from the batch by stratified sampling. The
     estimates are unbiased, their logarithms are not: MI cannot exceed
-    `log(dataset_size)`, and a batch of one tells nothing, MI = TC = 0.
+    `log(dataset_size)`, and a batch of one gives MI = TC = 0.
 
     Args:
         dataset_size: Number of training examples, at least a batch.
@@ -36,10 +37,8 @@ class TotalCorrelation(Objective):
         alpha: Weight of the mutual information.
         gamma: Weight of the KL by dimension.
 
-    Raises:
-        TypeError: Where an argument is no number, or `dataset_size` no integer.
-        ValueError: Where `dataset_size` is below 1 or the batch, a weight is negative,
-            the posterior is not `posteriors.MeanField`, or there are several draws.
+    Call arguments:
+        densities: Of one draw from the diagonal Gaussian of `posteriors.MeanField`.
 
     Example:
         >>> objective = tfvae.objectives.TotalCorrelation(60_000, beta=6.0)
@@ -52,16 +51,26 @@ class TotalCorrelation(Objective):
         Factorising, 2018, https://arxiv.org/abs/1802.05983
     """
 
-    def __init__(self, dataset_size, beta=6.0, *, alpha=1.0, gamma=1.0):
-        super().__init__(num_samples=1)
-        self.dataset_size = checks.integer(dataset_size=dataset_size)
-        self.beta = number_or_schedule(beta=beta)
-        self.alpha = checks.number(minimum=0, alpha=alpha)
-        self.gamma = checks.number(minimum=0, gamma=gamma)
+    term_names = (
+        *Objective.term_names,
+        "mutual_information",
+        "total_correlation",
+        "dimension_wise_kl",
+    )
 
-    def __call__(self, densities, step=0):
+    def __init__(
+        self,
+        dataset_size: PositiveInt,
+        beta: Weight = 6.0,
+        *,
+        alpha: NonNegativeFloat = 1.0,
+        gamma: NonNegativeFloat = 1.0,
+    ):
+        super().__init__(num_samples=1)
+
+    def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
         """See `Objective`."""
-        self._check(densities)
+        self._check(densities.posterior, densities.z)
         log_q, log_q_by_dim = _log_aggregate(
             densities.z[0], densities.posterior, self.dataset_size
         )
@@ -85,14 +94,7 @@ class TotalCorrelation(Objective):
             "dimension_wise_kl": dimension_wise_kl,
         }
 
-    @property
-    def term_names(self):
-        """See `Objective`."""
-        split = ("mutual_information", "total_correlation", "dimension_wise_kl")
-        return (*super().term_names, *split)
-
-    def _check(self, densities):
-        posterior, z = densities.posterior, densities.z
+    def _check(self, posterior: tfd.Distribution | None, z: tf.Tensor | None) -> None:
         if not isinstance(posterior, tfd.MultivariateNormalDiag):
             expected = "mean-field, a diagonal Gaussian given x"
             hint = "Take `posteriors.MeanField`."
@@ -100,16 +102,17 @@ class TotalCorrelation(Objective):
         if z is None or z.shape[0] != 1:
             shape = None if z is None else list(z.shape)
             checks.fail("one draw for each example, [1, batch, latent]", z=shape)
-        if z.shape[1] is not None and z.shape[1] > self.dataset_size:
+        size = self.dataset_size
+        if z.shape[1] is not None and z.shape[1] > size:
             expected = f"at least the batch of {z.shape[1]} examples"
-            checks.fail(expected, dataset_size=self.dataset_size)
-        message = (
-            f"`dataset_size` must be at least the batch. It is {self.dataset_size}"
-        )
-        tf.debugging.assert_less_equal(tf.shape(z)[1], self.dataset_size, message)
+            checks.fail(expected, dataset_size=size)
+        message = f"`dataset_size` must be at least the batch. It is {size}"
+        tf.debugging.assert_less_equal(tf.shape(z)[1], size, message)
 
 
-def _log_aggregate(z, posterior, dataset_size):
+def _log_aggregate(
+    z: tf.Tensor, posterior: tfd.Distribution, dataset_size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Estimates `log q(z)` and `sum_d log q(z_d)`, `[batch]`, at `[batch, latent]`.
 
     Row i of the weights mixes the q(z | x_j) of the batch at z_i.
@@ -122,13 +125,13 @@ def _log_aggregate(z, posterior, dataset_size):
     return joint, tf.reduce_sum(by_dim, axis=-1)
 
 
-def _log_weights(batch_size, dataset_size):
+def _log_weights(batch_size: int | tf.Tensor, dataset_size: int) -> tf.Tensor:
     """Log-weights of stratified sampling, `[batch, batch]`; rows sum to 1.
 
-    With N examples and M others in the batch, the own example weighs 1/N, one other
-    (N - M) / (N * M) and the rest 1/M each: appendix C.2, Chen et al. 2018. Their code
-    has the first two in columns 0 and 1, whatever the row; the own one is on the
-    diagonal here, and the other is next to it.
+    For N examples and M others in the batch, the row's own example weighs 1/N, one
+    other (N - M) / (N * M) and the rest 1/M each: appendix C.2, Chen et al. 2018. Their
+    code has the first two in columns 0 and 1 in every row. Here the row's own is on the
+    diagonal, and the one other is next to it.
     """
     size, others = (
         tf.cast(n, tf.float32) for n in (dataset_size, tf.maximum(batch_size - 1, 1))
