@@ -32,16 +32,31 @@ def vae_gan(**options):
 
 def compiled(model, rate=1e-2):
     """With SGD, so that an update is the gradient."""
-    optimizers = {f"{p}_optimizer": keras.optimizers.SGD(rate) for p in model.players}
+    sgd = keras.optimizers.SGD
+    optimizers = {player.optimizer_name: sgd(rate) for player in model.players}
     model.compile(**optimizers, jit_compile=False)
     return model
 
 
 def moved(model, x):
     """What one step adds to the weights of each player, flat."""
-    before = {p: flat(model._variables(p)) for p in model.players}
+    before = {p.name: flat(p.variables) for p in model.players}
     model.train_step((tf.constant(x),))
-    return {p: flat(model._variables(p)) - before[p] for p in model.players}
+    return {p.name: flat(p.variables) - before[p.name] for p in model.players}
+
+
+def player_of(model, name):
+    return next(player for player in model.players if player.name == name)
+
+
+def active(model, terms):
+    """Which players move, by name: True where one never pauses."""
+    return {p.name: p.active is None or p.active(terms) for p in model.players}
+
+
+def steps_of(model):
+    optimizers = [getattr(model, p.optimizer_name) for p in model.players]
+    return [int(optimizer.iterations) for optimizer in optimizers]
 
 
 def flat(variables):
@@ -144,7 +159,7 @@ def test_the_adversarial_loss_never_reaches_the_encoder():
 def test_the_reconstruction_never_trains_the_discriminator():
     model, x = compiled(vae_gan(margin=None), rate=1.0), images(8)
     seed = tf.cast(model.seed_generator.state.value, tf.int32)
-    variables = model._variables("discriminator")
+    variables = player_of(model, "discriminator").variables
     with tf.GradientTape() as tape:
         terms = model.terms(tf.constant(x), seed, training=True)
         loss = tf.reduce_mean(terms["discriminator_loss"])
@@ -154,13 +169,13 @@ def test_the_reconstruction_never_trains_the_discriminator():
 
 @pytest.mark.parametrize("make", [gan, vae_gan])
 def test_a_player_moves_alone_where_the_others_are_frozen(make):
-    for player in make().players:
+    for name in [player.name for player in make().players]:
         model = compiled(make())
-        for other in set(model.players) - {player}:
-            for part in model.parts[other]:
+        for other in model.players:
+            for part in other.layers if other.name != name else ():
                 part.trainable = False
         weights = [w.copy() for w in model.get_weights()]
-        own = [id(v) for v in model._variables(player)]
+        own = [id(v) for v in player_of(model, name).variables]
         compiled(model).train_step((tf.constant(images(8)),))
         changed = {
             id(v): not np.array_equal(v, w)
@@ -178,7 +193,7 @@ def test_the_pauses_never_stop_both(losses):
         "loss_of_real": tf.nn.softplus(losses[:2]),
         "loss_of_generated": tf.nn.softplus(losses[2:]),
     }
-    moves = model.moves(terms)
+    moves = active(model, terms)
     assert bool(moves["decoder"]) or bool(moves["discriminator"])
     assert moves["encoder"] is True
     lowest = min(np.mean(terms[name]) for name in terms)
@@ -225,17 +240,16 @@ MODELS = {
 def test_training_goes_on_as_before_from_a_file(name, jit_compile, tmp_path):
     model, x = MODELS[name](), images(40)
     model.compile(
-        **dict.fromkeys([f"{p}_optimizer" for p in model.players], "adam"),
+        **dict.fromkeys([p.optimizer_name for p in model.players], "adam"),
         jit_compile=jit_compile,
     )
     history = model.fit(x, batch_size=8, epochs=2, verbose=0).history
-    assert set(history) == set(model.term_names)
+    assert set(history) == set(model.report_names)
     assert np.isfinite(list(history.values())).all()
-    steps = [int(model._optimizer(p).iterations) for p in model.players]
-    assert steps[0] == 10
+    assert steps_of(model)[0] == 10
     model.save(tmp_path / "model.keras")
     loaded = tfvae.load(tmp_path / "model.keras")
-    assert steps == [int(loaded._optimizer(p).iterations) for p in model.players]
+    assert steps_of(model) == steps_of(loaded)
     for one in (model, loaded):
         one.fit(x, batch_size=8, epochs=1, verbose=0)
     for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
@@ -404,7 +418,7 @@ def test_lists_of_results_come_in_the_order_of_the_names():
     for call in (model.train_on_batch, model.test_on_batch):
         values = call(x)
         result = model.report.result()
-        assert values == [float(result[name]) for name in model.term_names]
+        assert values == [float(result[name]) for name in model.report_names]
 
 
 def test_spectral_normalization_copies_weights_and_reaches_nested_networks():
@@ -428,7 +442,7 @@ def test_spectral_normalization_copies_weights_and_reaches_nested_networks():
 def test_a_critic_without_zero_never_pauses():
     model = vae_gan(adversarial_loss="wasserstein")
     terms = {"loss_of_real": tf.constant([9.0]), "loss_of_generated": tf.zeros([1])}
-    assert model.moves(terms) == dict.fromkeys(model.players, True)
+    assert active(model, terms) == dict.fromkeys((p.name for p in model.players), True)
 
 
 WRONG = {

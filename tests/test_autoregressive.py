@@ -230,9 +230,9 @@ def test_each_batch_trains_the_next_mask():
     x = tf.constant(images(8))
     seed = tf.constant([0, 0])
     for turn in (0, 1, 2, 0):
-        trained = model.terms(x, seed, training=True)["objective"]
+        trained = model.terms(x, seed, training=True)["log_prob"]
         np.testing.assert_allclose(
-            trained, model._log_prob_of(x, None, turn), rtol=1e-5
+            trained, model._log_prob_by_mask(x, None, turn), rtol=1e-5
         )
         model.train_on_batch(images(8))
 

@@ -24,12 +24,12 @@ def test_preset_builds_a_compiled_model_of_its_data(name):
     shape = SHAPES.get(config["data"]["source"], (28, 28, 1))
     model = presets.build(config, shape, steps_per_epoch=10)
     assert model.event_shape == shape
-    if model.term_names == ("log_prob",):
+    if model.monitor == "log_prob":
         assert np.isfinite(model.log_prob(np.zeros([2, *shape]))).all()
         return
     assert model.latent_dim == config["model"]["latent_dim"]
     if model.monitor is None:
-        optimizers = [getattr(model, f"{p}_optimizer") for p in model.players]
+        optimizers = [getattr(model, p.optimizer_name) for p in model.players]
         assert len(set(map(id, optimizers))) == len(model.players)
         assert {float(o.learning_rate) for o in optimizers} == {np.float32(5e-4)}
         assert {o.beta_1 for o in optimizers} == {0.5}

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -127,7 +128,7 @@ def condition(
     return Input(name, tuple(shape), meaning="condition") if shape else None
 
 
-class Inputs(dict[str, Input]):
+class Inputs(Mapping):
     """The table of all that a model takes, by name.
 
     Args:
@@ -140,7 +141,18 @@ class Inputs(dict[str, Input]):
         self, *inputs: Input, condition: Input | None, condition_name: str = "y"
     ):
         self.condition, self.condition_name = condition, condition_name
-        super().__init__({i.name: i for i in (*inputs, condition) if i is not None})
+        self._table = {i.name: i for i in inputs}
+        if condition is not None:
+            self._table[condition.name] = condition
+
+    def __getitem__(self, name: str) -> Input:
+        return self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
 
     def given(self, value: Any, num_rows: int) -> dict[str, np.ndarray]:
         """The condition as checked rows by its name; nothing if the model has none."""

@@ -85,7 +85,7 @@ def vae_gan(shape):
         gamma=options.gamma,
         adversarial_loss=LOSS,
     )
-    return model, [f"{player}_optimizer" for player in model.players]
+    return model, [player.optimizer_name for player in model.players]
 
 
 def gan(shape):
@@ -97,7 +97,7 @@ def gan(shape):
         latent_dim=LATENTS,
         adversarial_loss=LOSS,
     )
-    return model, [f"{player}_optimizer" for player in model.players]
+    return model, [player.optimizer_name for player in model.players]
 
 
 def encoder(shape):

@@ -37,10 +37,7 @@ class _LogitLikelihood(Likelihood):
                 "that ends in a sigmoid. Leave the last activation out."
             )
 
-    @property
-    def params_size(self) -> int:
-        """One logit for each element."""
-        return 1
+    params_size = 1
 
 
 @register

@@ -1,6 +1,7 @@
 """Models of exact likelihood, which see the elements of x before each element."""
 
 import abc
+import functools
 import math
 from typing import Any
 
@@ -88,8 +89,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """Shape of one x."""
         return self.network.event_shape
 
-    @property
-    def inputs(self) -> Inputs:
+    def make_inputs(self) -> Inputs:
         """The table of x, observed, seed, noise, and y if there is a context."""
         shape = tuple(self.event_shape)
         # Numbers for each element, and one for the mask.
@@ -102,7 +102,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             condition=self._condition,
         )
 
-    @property
+    @functools.cached_property
     def players(self) -> tuple[Player, ...]:
         """The model itself, down the negative log-density."""
         return (Player("", (self,), "loss"),)

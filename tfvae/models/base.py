@@ -21,7 +21,7 @@ from tfvae.training.fit import Trainable
 class GenerativeModel(Configurable, Trainable, abc.ABC):
     """Abstract: a Keras model that generates x, trained by the losses among its terms.
 
-    A subclass gives `inputs`, `players`, `terms`, `signatures`, `lite_signatures`,
+    A subclass gives `make_inputs`, `players`, `terms`, `signatures`, `lite_signatures`,
     `from_noise`, `build_parts`, `compile` and `call`.
 
     Args:
@@ -33,10 +33,14 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
     # says so.
     monitor = None
 
-    @property
     @abc.abstractmethod
+    def make_inputs(self) -> Inputs:
+        """Makes the table of `inputs`; x has no shape before the model is built."""
+
+    @functools.cached_property
     def inputs(self) -> Inputs:
-        """The table of all that the model takes, once it is built."""
+        """The table of all that the model takes."""
+        return self.make_inputs()
 
     @property
     def condition(self) -> Input | None:
@@ -81,6 +85,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         pair = isinstance(input_shape[0], (tuple, list))  # of x, and u or y
         self.build_parts(tuple(input_shape[0] if pair else input_shape)[1:])
         self.built = True
+        vars(self).pop("inputs", None)  # made before x had a shape
 
     def check_data(
         self, x: Any, given: Any = None, name: str = "x"

@@ -117,8 +117,7 @@ class GAN(GenerativeModel):
     def call(self, z: Any, training: bool = False) -> tf.Tensor:
         return self.generate(*self.inputs.unpack(z), training=training)
 
-    @property
-    def inputs(self) -> Inputs:
+    def make_inputs(self) -> Inputs:
         """The table of x, z, seed, noise, and y if there are classes."""
         low, high = _range(self.generator)
         because = "the generator's last activation"
@@ -132,7 +131,7 @@ class GAN(GenerativeModel):
             condition=condition("y", shape, self.num_classes),
         )
 
-    @property
+    @functools.cached_property
     def players(self) -> tuple[Player, ...]:
         """Generator and discriminator; the latter may take several moves for one."""
         steps = self.num_discriminator_steps

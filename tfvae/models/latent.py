@@ -76,8 +76,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         """Shape of one x; None until the model is built."""
         return self.likelihood.event_shape
 
-    @property
-    def inputs(self) -> Inputs:
+    def make_inputs(self) -> Inputs:
         """The table of x, z, seed, noise, and u if there is one."""
         return Inputs(
             self.likelihood.input("x"),

@@ -1,5 +1,6 @@
 """The variational autoencoder."""
 
+import functools
 from typing import Any
 
 import keras
@@ -80,7 +81,7 @@ class VAE(LatentVariableModel):
         if objective.needs_labels and (u is None or not u.num_classes):
             expected = "one that needs no labels u: the model has none"
             checks.fail(expected, objective=objective)
-        self.objective, self.schedules = objective, objective.schedules
+        self.objective = objective
         self._build_early(self.posterior.encoder)
 
     def build_parts(self, event_shape: tuple[int, ...]) -> None:
@@ -102,7 +103,7 @@ class VAE(LatentVariableModel):
         """
         configure(self, [optimizer], **kwargs)
 
-    @property
+    @functools.cached_property
     def players(self) -> tuple[Player, ...]:
         """The model itself, down the negative objective."""
         return (Player("", (self,), "loss"),)
@@ -115,7 +116,7 @@ class VAE(LatentVariableModel):
         num_samples = self.objective.num_samples
         densities = self.log_densities(inputs, seed, num_samples, training=training)
         terms = self.objective(densities, step)
-        for name, schedule in self.schedules.items():
+        for name, schedule in self.objective.schedules.items():
             value = tf.cast(schedule(step), tf.float32)
             terms[name] = tf.fill(tf.shape(densities.log_prior)[1:], value)
         return {"loss": -terms["objective"], **terms}

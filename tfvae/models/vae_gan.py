@@ -132,7 +132,7 @@ class VAEGAN(LatentVariableModel):
         optimizers = encoder_optimizer, decoder_optimizer, discriminator_optimizer
         configure(self, optimizers, **kwargs)
 
-    @property
+    @functools.cached_property
     def players(self) -> tuple[Player, ...]:
         """Encoder, decoder and discriminator; the last two may pause."""
         pauses = self.margin is not None and self.adversarial_loss.kind != "wasserstein"

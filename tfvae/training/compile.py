@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.training.step import build_optimizers
 from tfvae.training.xla_loop import is_faster
 
 _LossScale = keras.optimizers.LossScaleOptimizer
@@ -38,6 +39,8 @@ def configure(
     """
     _check_options(kwargs)
     names = [player.optimizer_name for player in model.players]
+    if "optimizer" in kwargs:
+        checks.fail(f"left out for {', '.join(names)}", optimizer=kwargs["optimizer"])
     chosen = {n: _optimizer(n, o) for n, o in zip(names, optimizers, strict=True)}
     checks.one_of([True, False, "auto"], jit_compile=jit_compile)
     if steps_per_execution != "auto":
@@ -65,14 +68,6 @@ def configure(
             **kwargs,
         )
     build_optimizers(model)
-
-
-def build_optimizers(model: keras.Model) -> None:
-    """Builds each optimizer for the variables of its player, if the model is built."""
-    for player in model.players if model.built else ():
-        optimizer = getattr(model, player.optimizer_name)
-        if not optimizer.built:
-            optimizer.build(player.variables)
 
 
 def _check_options(options: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import abc
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -14,9 +14,8 @@ from tfvae import checks
 from tfvae.data.prefetch import STEPS, arrays_to_dataset
 from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
-from tfvae.training.compile import build_optimizers
 from tfvae.training.finite import RunningMeans, SkippedBatches, StopOnNonFinite
-from tfvae.training.step import Player, evaluate_step, guarded_step
+from tfvae.training.step import Player, build_optimizers, evaluate_step, guarded_step
 from tfvae.training.xla_loop import XLALoop, has_own_step, watches_batches
 
 
@@ -35,8 +34,8 @@ class Trainable(keras.Model, abc.ABC):
     called_with = "x"
     # Steps in a block and in an epoch, during `fit`.
     loop_options = 1, None
-    # Weights that follow the optimizer's step, by name.
-    schedules: Mapping[str, Callable] = {}
+    # Gives the `schedules` of weights that follow the optimizer's step, or None.
+    objective = None
 
     def __init__(self, report_names: Sequence[str], **kwargs: Any):
         super().__init__(**kwargs)
@@ -281,7 +280,8 @@ class Trainable(keras.Model, abc.ABC):
         return tf.random.experimental.stateless_fold_in(base, step)
 
     def _warn_of_open_schedules(self) -> None:
-        for name, schedule in self.schedules.items():
+        schedules = self.objective.schedules if self.objective else {}
+        for name, schedule in schedules.items():
             last, limit = (float(schedule(i)) for i in (self.optimizer.iterations, 1e9))
             if last != limit:
                 warnings.warn(

@@ -142,6 +142,14 @@ def evaluate_step(model: keras.Model, data: Any) -> dict[str, tf.Tensor]:
     return _report(model, *_terms_and_losses(model, data, training=False))
 
 
+def build_optimizers(model: keras.Model) -> None:
+    """Builds each optimizer for the variables of its player, if the model is built."""
+    for player in model.players if model.built else ():
+        optimizer = getattr(model, player.optimizer_name)
+        if not optimizer.built:
+            optimizer.build(player.variables)
+
+
 def turns(players: Sequence[Player]) -> list[list[Player]]:
     """The players that move at once, turn by turn, in one training step."""
     most = max(player.steps for player in players)
