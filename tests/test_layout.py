@@ -1,9 +1,14 @@
 import ast
+import importlib
 import pathlib
+import pkgutil
 import subprocess
 import sys
+from inspect import isabstract
 
 import pytest
+
+import tfvae
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tfvae"
 
@@ -72,3 +77,42 @@ def test_importing_the_package_leaves_heavy_libraries_alone():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "set()"
+
+
+def classes():
+    """Every class of the package, but the builders that TFDS registers."""
+    for info in pkgutil.walk_packages(tfvae.__path__, "tfvae."):
+        if not info.name.endswith(("__main__", "dataset_builder")):
+            for value in vars(importlib.import_module(info.name)).values():
+                if isinstance(value, type) and value.__module__ == info.name:
+                    yield value
+
+
+def bases(kind):
+    return [base for base in kind.__mro__[1:] if base.__module__.startswith("tfvae.")]
+
+
+# Bases that are no model of anything: they only bring methods along.
+MIXED_IN = {"Configurable"}
+
+
+def test_classes_are_abstract_or_final():
+    for kind in classes():
+        for base in bases(kind):
+            assert isabstract(base) or base.__name__ in MIXED_IN, (kind, base)
+
+
+def is_method(value):
+    function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+    return getattr(function, "__module__", "").startswith("tfvae.")
+
+
+def test_concrete_methods_are_overridden_nowhere():
+    for kind in classes():
+        for base in bases(kind):
+            for name in vars(kind).keys() & vars(base).keys() - {"__init__"}:
+                inherited = vars(base)[name]
+                if is_method(inherited):
+                    assert getattr(inherited, "__isabstractmethod__", False), (
+                        f"{kind.__name__}.{name} overrides that of {base.__name__}"
+                    )

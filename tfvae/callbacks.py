@@ -96,7 +96,15 @@ class Picture(keras.callbacks.Callback):
             self._writer.flush()
 
 
-class SampleGrid(Picture):
+def SampleGrid(
+    num_samples: int = 64,
+    *,
+    seed: int = 0,
+    every: int = 1,
+    folder: Location = None,
+    log_dir: Location = None,
+    **given: Any,
+) -> Picture:
     """Samples of the model from one seed: see `tfvae.plots.samples`.
 
     Args:
@@ -110,24 +118,12 @@ class SampleGrid(Picture):
     Example:
         >>> callback = tfvae.callbacks.SampleGrid(every=10, folder="pictures")
     """
-
-    def __init__(
-        self,
-        num_samples: int = 64,
-        *,
-        seed: int = 0,
-        every: int = 1,
-        folder: Location = None,
-        log_dir: Location = None,
-        **given: Any,
-    ):
-        options = {"num_samples": num_samples, "seed": seed, **given}
-        draw = functools.partial(plots.samples, **options)
-        super().__init__(draw, "samples", every=every, folder=folder, log_dir=log_dir)
-        self.num_samples, self.seed = num_samples, seed
+    options = {"num_samples": num_samples, "seed": seed, **given}
+    draw = functools.partial(plots.samples, **options)
+    return Picture(draw, "samples", every=every, folder=folder, log_dir=log_dir)
 
 
-class Reconstructions(Picture):
+def Reconstructions(x: npt.ArrayLike, **where: Any) -> Picture:
     """Images above their reconstructions: see `tfvae.plots.reconstructions`.
 
     Args:
@@ -137,14 +133,18 @@ class Reconstructions(Picture):
     Example:
         >>> callback = tfvae.callbacks.Reconstructions(x[:8], folder="pictures")
     """
-
-    def __init__(self, x: npt.ArrayLike, **where: Any):
-        draw = functools.partial(plots.reconstructions, x=x)
-        super().__init__(draw, "reconstructions", **where)
-        self.x = x
+    draw = functools.partial(plots.reconstructions, x=x)
+    return Picture(draw, "reconstructions", **where)
 
 
-class Traversals(Picture):
+def Traversals(
+    x: npt.ArrayLike | None = None,
+    *,
+    dimensions: Sequence[int] | None = None,
+    span: float = 3.0,
+    steps: int = 9,
+    **where: Any,
+) -> Picture:
     """Decoded latents, of which one moves in each row: see `tfvae.plots.traversals`.
 
     Args:
@@ -158,27 +158,16 @@ class Traversals(Picture):
     Example:
         >>> callback = tfvae.callbacks.Traversals(every=10, log_dir="logs")
     """
+    options = {"dimensions": dimensions, "span": span, "steps": steps}
 
-    def __init__(
-        self,
-        x: npt.ArrayLike | None = None,
-        *,
-        dimensions: Sequence[int] | None = None,
-        span: float = 3.0,
-        steps: int = 9,
-        **where: Any,
-    ):
-        options = {"dimensions": dimensions, "span": span, "steps": steps}
+    def draw(model: keras.Model) -> Figure:
+        z = None if x is None else model.encode(x)
+        return plots.traversals(model, z, **options)
 
-        def draw(model: keras.Model) -> Figure:
-            z = None if x is None else model.encode(x)
-            return plots.traversals(model, z, **options)
-
-        super().__init__(draw, "traversals", **where)
-        self.x, self.dimensions, self.span, self.steps = x, dimensions, span, steps
+    return Picture(draw, "traversals", **where)
 
 
-class Manifold(Picture):
+def Manifold(*, size: int = 20, **where: Any) -> Picture:
     """Decoded plane of two latents: see `tfvae.plots.manifold`.
 
     Args:
@@ -188,14 +177,13 @@ class Manifold(Picture):
     Example:
         >>> callback = tfvae.callbacks.Manifold(every=10, folder="pictures")
     """
-
-    def __init__(self, *, size: int = 20, **where: Any):
-        draw = functools.partial(plots.manifold, size=size)
-        super().__init__(draw, "manifold", **where)
-        self.size = size
+    draw = functools.partial(plots.manifold, size=size)
+    return Picture(draw, "manifold", **where)
 
 
-class LatentScatter(Picture):
+def LatentScatter(
+    x: npt.ArrayLike, labels: npt.ArrayLike | None = None, **where: Any
+) -> Picture:
     """Latents of data, coloured by label: see `tfvae.plots.latent_scatter`.
 
     Args:
@@ -207,16 +195,11 @@ class LatentScatter(Picture):
         >>> labels = np.arange(32) % 10
         >>> callback = tfvae.callbacks.LatentScatter(x, labels, log_dir="logs")
     """
-
-    def __init__(
-        self, x: npt.ArrayLike, labels: npt.ArrayLike | None = None, **where: Any
-    ):
-        draw = functools.partial(plots.latent_scatter, x=x, labels=labels)
-        super().__init__(draw, "latent_scatter", **where)
-        self.x, self.labels = x, labels
+    draw = functools.partial(plots.latent_scatter, x=x, labels=labels)
+    return Picture(draw, "latent_scatter", **where)
 
 
-class KLPerDimension(Picture):
+def KLPerDimension(x: npt.ArrayLike, **where: Any) -> Picture:
     """Bars for the KL of each latent: see `tfvae.plots.kl_per_dimension`.
 
     Args:
@@ -227,12 +210,10 @@ class KLPerDimension(Picture):
         >>> callback = tfvae.callbacks.KLPerDimension(x, log_dir="logs")
     """
 
-    def __init__(self, x: npt.ArrayLike, **where: Any):
-        def draw(model: keras.Model) -> Figure:
-            return plots.kl_per_dimension(metrics.kl_per_dimension(model, x))
+    def draw(model: keras.Model) -> Figure:
+        return plots.kl_per_dimension(metrics.kl_per_dimension(model, x))
 
-        super().__init__(draw, "kl_per_dimension", **where)
-        self.x = x
+    return Picture(draw, "kl_per_dimension", **where)
 
 
 def _pixels(figure: Figure) -> np.ndarray:

@@ -228,6 +228,10 @@ class NoiseDistribution(tfd.Distribution):
         )
         self._latent, self._params = latent, params
 
+    @abc.abstractmethod
+    def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Log-density of z from elsewhere."""
+
     def draw(self, sample_shape: Any, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws of z and their log-density, as `from_noise` returns them."""
         seed = tfp.random.sanitize_seed(seed)

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -128,7 +127,7 @@ def condition(
     return Input(name, tuple(shape), meaning="condition") if shape else None
 
 
-class Inputs(Mapping):
+class Inputs(dict[str, Input]):
     """The table of all that a model takes, by name.
 
     Args:
@@ -141,18 +140,7 @@ class Inputs(Mapping):
         self, *inputs: Input, condition: Input | None, condition_name: str = "y"
     ):
         self.condition, self.condition_name = condition, condition_name
-        self._table = {i.name: i for i in inputs}
-        if condition is not None:
-            self._table[condition.name] = condition
-
-    def __getitem__(self, name: str) -> Input:
-        return self._table[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._table)
-
-    def __len__(self) -> int:
-        return len(self._table)
+        super().__init__({i.name: i for i in (*inputs, condition) if i is not None})
 
     def given(self, value: Any, num_rows: int) -> dict[str, np.ndarray]:
         """The condition as checked rows by its name; nothing if the model has none."""
@@ -226,6 +214,7 @@ def split(x: Any, y: Any, validation_split: float) -> tuple[tuple, tuple]:
             not as many rows as x.
     """
     share = checks.number(minimum=0, maximum=1, validation_split=validation_split)
+    x, y = beside(x, y)
     if is_stream(x):
         expected = "0 with a data set: give `validation_data`"
         checks.fail(expected, error=TypeError, validation_split=validation_split)

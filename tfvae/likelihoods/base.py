@@ -118,8 +118,9 @@ class Likelihood(ConditionalDistribution):
             params: `[samples, ..., batch, *event_shape[:-1], params_size * channels]`.
         """
         params = tf.split(params, self.params_size, axis=-1)
-        elements = self.element_distribution(*map(self._flatten, params))
-        return tf.reduce_sum(elements.log_prob(self._flatten(x)), axis=-1)
+        params, x = [self._flatten(each) for each in params], self._flatten(x)
+        elements = self.element_distribution(*params)
+        return tf.reduce_sum(elements.log_prob(x), axis=-1)
 
     def _flatten(self, values: tf.Tensor) -> tf.Tensor:
         leading = keras.ops.shape(values)[: -len(self.event_shape)]

@@ -46,8 +46,11 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     """
 
     monitor = "log_prob"
-    # The classes of network that a model is made of.
-    kinds = (AutoregressiveNetwork,)
+
+    @property
+    @abc.abstractmethod
+    def kinds(self) -> tuple[type[AutoregressiveNetwork], ...]:
+        """Classes of network that a model is made of."""
 
     def __init__(
         self,

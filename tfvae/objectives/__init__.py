@@ -1,9 +1,8 @@
 """Objectives: what is maximised, as reductions of `[samples, batch]` log-densities."""
 
 from tfvae.objectives.adversarial import AdversarialLoss
-from tfvae.objectives.base import LogDensities, Objective, exact_kl
+from tfvae.objectives.base import LogDensities, Objective, exact_kl, warm_up
 from tfvae.objectives.bounds import ELBO, IWAEBound
-from tfvae.objectives.schedules import warm_up
 from tfvae.objectives.total_correlation import TotalCorrelation
 
 __all__ = [

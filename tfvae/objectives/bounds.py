@@ -7,8 +7,7 @@ import tensorflow as tf
 from tfvae import checks
 from tfvae.checks import NonNegativeFloat, PositiveInt
 from tfvae.config import register
-from tfvae.objectives.base import LogDensities, Objective, Terms
-from tfvae.objectives.schedules import Step, Weight, at
+from tfvae.objectives.base import LogDensities, Objective, Step, Terms, Weight, at
 
 
 @register

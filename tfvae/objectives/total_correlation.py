@@ -6,8 +6,7 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.checks import NonNegativeFloat, PositiveInt
 from tfvae.config import register
-from tfvae.objectives.base import LogDensities, Objective, Terms
-from tfvae.objectives.schedules import Step, Weight, at
+from tfvae.objectives.base import LogDensities, Objective, Step, Terms, Weight, at
 
 tfd = tfp.distributions
 

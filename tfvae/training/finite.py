@@ -1,23 +1,12 @@
 """Means of what a model reports, and the guard against batches that are not finite."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-# Optimizers square gradients: from here on a float32 square is infinite.
-LIMIT = 2.0**64
-# Optimizers that keep sums of the squares, so that a bad gradient shows for good.
-SQUARING = (
-    keras.optimizers.Adam,
-    keras.optimizers.AdamW,
-    keras.optimizers.Adagrad,
-    keras.optimizers.RMSprop,
-)
-# What optimizers do to gradients before that.
-CHANGING = ("clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_steps")
 # Bad batches in a row that stop training.
 IN_A_ROW = 10
 
@@ -108,21 +97,3 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 stacklevel=2,
             )
         self._before = total
-
-
-def all_squarable(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
-    """Scalar bool: no value is NaN, infinite, or too large to be squared."""
-    return tf.reduce_all([tf.reduce_all(tf.abs(t) < LIMIT) for t in tensors])
-
-
-def all_finite(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
-    """Scalar bool: no value is NaN or infinite."""
-    floats = [t for t in tensors if tf.as_dtype(t.dtype).is_floating]
-    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in floats])
-
-
-def keeps_nan(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether a non-finite gradient leaves non-finite slot variables."""
-    if type(optimizer) not in SQUARING:  # a subclass may do as it likes
-        return False
-    return all(getattr(optimizer, name) is None for name in CHANGING)

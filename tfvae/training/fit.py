@@ -127,7 +127,6 @@ class Trainable(keras.Model, abc.ABC):
         self._assert_compile_called("fit")
         checks.integer(minimum=0, epochs=epochs)
         _check_no_weights(kwargs)
-        x, y = beside(x, y)
         if validation_split and validation_data is None:
             (x, y), validation_data = split(x, y, validation_split)
         steps_per_epoch = kwargs.get("steps_per_epoch")

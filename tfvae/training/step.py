@@ -1,16 +1,26 @@
 """One training step, for any number of players with losses of their own."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfvae import seeds
-from tfvae.training.finite import all_squarable, keeps_nan
 
 _LossScale = keras.optimizers.LossScaleOptimizer
+# Optimizers square gradients: from here on a float32 square is infinite.
+LIMIT = 2.0**64
+# Optimizers that keep sums of the squares, so that a bad gradient shows for good.
+SQUARING = (
+    keras.optimizers.Adam,
+    keras.optimizers.AdamW,
+    keras.optimizers.Adagrad,
+    keras.optimizers.RMSprop,
+)
+# What optimizers do to gradients before that.
+CHANGING = ("clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_steps")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,3 +211,23 @@ def _report(
     sums = tf.stack([sums[name] for name in model.report_names])
     model.report.update_state(sums, size, finite)
     return model.report.result()
+
+
+def optimizers_are_finite(model: keras.Model) -> tf.Tensor:
+    """Scalar bool: no optimizer that `keeps_nan` has met a gradient of NaN or Inf."""
+    optimizers = [getattr(model, player.optimizer_name) for player in model.players]
+    variables = [v for o in optimizers if keeps_nan(o) for v in o.variables]
+    floats = [v for v in variables if tf.as_dtype(v.dtype).is_floating]
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in floats])
+
+
+def all_squarable(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
+    """Scalar bool: no value is NaN, infinite, or too large to be squared."""
+    return tf.reduce_all([tf.reduce_all(tf.abs(t) < LIMIT) for t in tensors])
+
+
+def keeps_nan(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether a non-finite gradient leaves non-finite slot variables."""
+    if type(optimizer) not in SQUARING:  # a subclass may do as it likes
+        return False
+    return all(getattr(optimizer, name) is None for name in CHANGING)

@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from tfvae.config import Configurable
 from tfvae.data.prefetch import steps_at_once
-from tfvae.training.finite import all_finite, keeps_nan
-from tfvae.training.step import state, unguarded_step
+from tfvae.training.step import optimizers_are_finite, state, unguarded_step
 
 _HOOKS = (
     "on_batch_begin",
@@ -98,7 +97,8 @@ class XLALoop:
         if first is None:
             self._taken = 0
             return []
-        count = min(limit, steps_at_once(_prepared(first), self.num_steps))
+        self._length = steps_at_once(_prepared(first), self.num_steps)
+        count = min(limit, self._length)
         if self.steps_per_epoch:
             count = min(count, self.steps_per_epoch - self._taken)
             self._taken = (self._taken + count) % self.steps_per_epoch
@@ -135,8 +135,8 @@ class XLALoop:
         return self._compiles
 
     def _padded(self, batches: list) -> list:
-        length = steps_at_once(batches[0], self.num_steps)  # one, so as to compile once
-        return batches + batches[-1:] * (length - len(batches))
+        # Of one length, so as to compile once.
+        return batches + batches[-1:] * (self._length - len(batches))
 
     def _run_or_restore(self, batches: list, start: tf.Tensor, stop: tf.Tensor) -> bool:
         """Takes those steps; if one is not finite, undoes them and returns False."""
@@ -156,11 +156,7 @@ class XLALoop:
             return i + 1, finite & unguarded_step(self.model, batch)
 
         finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
-        for player in self.model.players:
-            optimizer = getattr(self.model, player.optimizer_name)
-            if keeps_nan(optimizer):
-                finite &= all_finite(optimizer.variables)
-        return finite
+        return finite & optimizers_are_finite(self.model)
 
 
 def is_faster(model: keras.Model) -> bool:
