@@ -7,8 +7,8 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -32,12 +32,8 @@ def checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result
 def by_annotation(function: Callable, arguments: dict[str, Any]) -> None:
     """Checks arguments in place, each by the function in its `Annotated` type.
 
-    Such as `units: PositiveInt`, which is `Annotated[int, integer]`: the value becomes
-    what `integer(units=value)` returns. Where the annotation allows None, None passes.
-
-    Args:
-        function: Function with annotations.
-        arguments: Its arguments by name; changed to what the checks return.
+    `units: PositiveInt` is `Annotated[int, integer]`: the value becomes the result of
+    `integer(units=value)`. None passes if the annotation allows it.
     """
     for name, (check, optional) in _checks_of(function).items():
         if name in arguments and not (optional and arguments[name] is None):
@@ -59,21 +55,27 @@ def _checks_of(function: Callable) -> dict[str, tuple[Callable, bool]]:
     return found
 
 
-def fail(expected, *, error=ValueError, hint="", **received):
-    """Raises `error`: which argument, what it must be, what came, how to mend it.
+def fail(
+    expected: str,
+    *,
+    error: type[Exception] = ValueError,
+    hint: str = "",
+    **received: Any,
+) -> NoReturn:
+    """Raises an error that names the argument, what it must be and what came.
 
     Args:
-        expected: What the argument must be, to follow "must be" in the sentence.
+        expected: Description of a right argument, to follow "must be".
         error: Class of the exception.
-        hint: A further sentence with the way out.
-        **received: The one argument at fault, by name.
+        hint: A further sentence that says how to mend it.
+        **received: The one wrong argument by name.
     """
     ((name, value),) = received.items()
     text = f"`{name}` must be {expected}. Received: {name}={_short(value)}."
     raise error(f"{text} {hint}".rstrip())
 
 
-def _short(value):
+def _short(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(_short, value))})"
     if hasattr(value, "dtype") and len(getattr(value, "shape", ())):
@@ -81,7 +83,7 @@ def _short(value):
     return repr(value)
 
 
-def integer(*, minimum=1, maximum=math.inf, **argument):
+def integer(*, minimum: int = 1, maximum: float = math.inf, **argument: Any) -> int:
     """Returns the one named argument if it is an integer within its bounds."""
     ((_, value),) = argument.items()
     expected = f"an integer {_bounds(minimum, maximum)}"
@@ -92,7 +94,9 @@ def integer(*, minimum=1, maximum=math.inf, **argument):
     return int(value)
 
 
-def number(*, minimum=-math.inf, maximum=math.inf, **argument):
+def number(
+    *, minimum: float = -math.inf, maximum: float = math.inf, **argument: Any
+) -> float:
     """Returns the one named argument if it is a finite number within its bounds."""
     ((_, value),) = argument.items()
     expected = f"a finite number {_bounds(minimum, maximum)}".rstrip()
@@ -103,14 +107,14 @@ def number(*, minimum=-math.inf, maximum=math.inf, **argument):
     return float(value)
 
 
-def _bounds(minimum, maximum):
+def _bounds(minimum: float, maximum: float) -> str:
     least = f"of at least {minimum}" if minimum > -math.inf else ""
     most = f"of at most {maximum}" if maximum < math.inf else ""
     return " and ".join(filter(None, [least, most]))
 
 
-def one_of(choices, **argument):
-    """Returns the one named argument if among `choices`, else names the nearest."""
+def one_of(choices: Iterable, **argument: Any) -> Any:
+    """Returns the one named argument if it is a choice, else names the nearest."""
     ((_, value),) = argument.items()
     if value not in list(choices):  # whose members need no hash
         near = difflib.get_close_matches(str(value), map(str, choices), n=1)
@@ -119,8 +123,8 @@ def one_of(choices, **argument):
     return value
 
 
-def width(size, of, **argument):
-    """Checks that the one named tensor is `[..., size]`, or None where that is 0."""
+def width(size: int, of: str, **argument: Any) -> None:
+    """Checks that the one named tensor is `[..., size]`, or None if `size` is 0."""
     ((name, value),) = argument.items()
     shape = None if value is None else list(value.shape)
     if (0 if shape is None else [None, *shape][-1]) != size:
@@ -128,7 +132,7 @@ def width(size, of, **argument):
         fail(f"{expected}, as `{of}`", **{name: shape})
 
 
-def booleans(shape, **argument):
+def booleans(shape: Sequence[int], **argument: Any) -> np.ndarray:
     """Returns the one named argument as booleans broadcast to a shape."""
     ((name, value),) = argument.items()
     value = np.asarray(value)
@@ -140,14 +144,14 @@ def booleans(shape, **argument):
         fail(f"of a shape that fits {list(shape)}", **{name: list(value.shape)})
 
 
-def rows(num_rows, **argument):
+def rows(num_rows: int, **argument: Any) -> None:
     """Checks that the one named array has as many rows as x."""
     ((name, value),) = argument.items()
     if len(value) != num_rows:
         fail(f"of {num_rows} rows, as x", **{name: f"of {len(value)} rows"})
 
 
-def labels(num_classes, num_rows, **argument):
+def labels(num_classes: int, num_rows: int, **argument: Any) -> np.ndarray:
     """Returns the one named argument as int32 labels `[num_rows]` from 0."""
     ((name, value),) = argument.items()
     expected = f"labels from 0 to {num_classes - 1}, one for each of {num_rows} rows"
@@ -162,26 +166,7 @@ def labels(num_classes, num_rows, **argument):
     return value.astype("int32")
 
 
-def latent_variable_model(model, conditional=True):
-    """Returns the model if it is one; perhaps `conditional`, on a u."""
-    if not hasattr(model, "log_densities"):
-        fail("a latent-variable model of tfvae", error=TypeError, model=model)
-    if model.prior.condition and not conditional:
-        fail("a model of x alone, without u", model=model)
-    return model
-
-
-def apart(**parts):
-    """Refuses a layer in two parts: read back from a file it would be two layers."""
-    owner = {}
-    for name, part in parts.items():
-        for layer in part._flatten_layers():
-            other = owner.setdefault(id(layer), name)
-            if other != name:
-                fail(f"a part that shares no layer with `{other}`", **{name: part})
-
-
-def instance(kind, expected, **argument):
+def instance(kind: type | tuple, expected: str, **argument: Any) -> Any:
     """Returns the one named argument if it is an instance of `kind`."""
     ((_, value),) = argument.items()
     if not isinstance(value, kind):
@@ -189,7 +174,7 @@ def instance(kind, expected, **argument):
     return value
 
 
-def integers(*, minimum=1, empty=False, **argument):
+def integers(*, minimum: int = 1, empty: bool = False, **argument: Any) -> list[int]:
     """Returns the one named argument as a list of integers, which may be `empty`."""
     ((name, value),) = argument.items()
     if not isinstance(value, (list, tuple)) or not (value or empty):
@@ -202,15 +187,15 @@ def integers(*, minimum=1, empty=False, **argument):
     return [integer(minimum=minimum, **{name: item}) for item in value]
 
 
-def event_shape(**argument):
-    """Returns the one named argument, or shape, as a tuple of positive integers."""
+def event_shape(**argument: Any) -> tuple[int, ...]:
+    """Returns the one named shape as a tuple of positive integers."""
     ((name, value),) = argument.items()
     if hasattr(value, "as_list"):  # a tf.TensorShape, as data sets have it
         value = tuple(value)
     return tuple(integers(**{name: value}))
 
 
-def image_shape(**argument):
+def image_shape(**argument: Any) -> tuple[int, int, int]:
     """Returns the one named argument as `(height, width, channels)`."""
     ((name, value),) = argument.items()
     shape = event_shape(**argument)
@@ -219,20 +204,18 @@ def image_shape(**argument):
     return shape
 
 
-def array(shape, *, low=-math.inf, high=math.inf, because="", **argument):
+def array(
+    shape: Sequence[int],
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    because: str = "",
+    **argument: Any,
+) -> np.ndarray:
     """Returns the one named argument as a float32 array `[batch, *shape]`.
 
-    Args:
-        shape: Shape of one example.
-        low: Least value allowed.
-        high: Greatest value allowed.
-        because: What asks for these values, for the message.
-        **argument: Anything that `np.asarray` reads as numbers.
-
-    Raises:
-        TypeError: Where the values are no real numbers.
-        ValueError: Where the batch is empty, has another shape, holds NaN or Inf or
-            leaves the range.
+    Its values must be finite and lie in `[low, high]`; `because` names the part of the
+    model that needs them, for the message.
     """
     ((name, _),) = argument.items()
     value = real(**argument)
@@ -242,11 +225,11 @@ def array(shape, *, low=-math.inf, high=math.inf, because="", **argument):
     return value.astype("float32", copy=False)
 
 
-def real(**argument):
+def real(**argument: Any) -> np.ndarray:
     """Returns the one named argument as an array of real numbers.
 
     Raises:
-        TypeError: Where it is ragged, complex, or no numbers at all.
+        TypeError: If it is ragged, complex, or holds no numbers.
     """
     ((name, value),) = argument.items()
     try:
@@ -265,7 +248,7 @@ def real(**argument):
     return value
 
 
-def _check_shape(name, received, shape):
+def _check_shape(name: str, received: tuple, shape: tuple) -> None:
     if len(received) == len(shape) + 1 and all(
         have in (None, want) for have, want in zip(received[1:], shape, strict=True)
     ):
@@ -276,7 +259,7 @@ def _check_shape(name, received, shape):
     )
 
 
-def _shape_hint(received, shape):
+def _shape_hint(received: tuple, shape: tuple) -> str:
     if shape[-1] == 1 and received[1:] == shape[:-1]:
         return "Add the channel: x[..., None]."
     if received == shape:
@@ -288,7 +271,9 @@ def _shape_hint(received, shape):
     return "The model was built for other data."
 
 
-def _check_range(name, value, low, high, because):
+def _check_range(
+    name: str, value: np.ndarray, low: float, high: float, because: str
+) -> None:
     least, greatest = float(value.min()), float(value.max())  # NaN wins in both
     if not (math.isfinite(least) and math.isfinite(greatest)):
         raise ValueError(

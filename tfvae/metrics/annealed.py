@@ -14,12 +14,12 @@ import tensorflow_probability as tfp
 
 from tfvae import checks, seeds
 from tfvae.checks import PositiveInt
-from tfvae.metrics.marginal import Seed, by_batch
+from tfvae.metrics.marginal import Seed, by_batch, latent_variable_model
 
 tfm = tfp.mcmc
 
 Unconditional = Annotated[
-    keras.Model, functools.partial(checks.latent_variable_model, conditional=False)
+    keras.Model, functools.partial(latent_variable_model, conditional=False)
 ]
 LogProb = Callable[[tf.Tensor], tf.Tensor]
 

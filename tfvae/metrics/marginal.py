@@ -16,7 +16,17 @@ from tfvae.checks import EventShape, PositiveInt
 # Decoder rows at once: large enough for the matrix kernels, small in memory.
 ROWS = 4_000
 
-Model = Annotated[keras.Model, checks.latent_variable_model]
+
+def latent_variable_model(model: Any, conditional: bool = True) -> Any:
+    """Returns the model if it has latents, and no u unless `conditional`."""
+    if not hasattr(model, "log_densities"):
+        checks.fail("a latent-variable model of tfvae", error=TypeError, model=model)
+    if model.prior.condition and not conditional:
+        checks.fail("a model of x alone, without u", model=model)
+    return model
+
+
+Model = Annotated[keras.Model, latent_variable_model]
 Data = npt.ArrayLike | tuple[npt.ArrayLike, npt.ArrayLike] | tf.data.Dataset
 Seed = int | keras.random.SeedGenerator | None
 

@@ -1,7 +1,7 @@
 """Named models: choices of parts over two bases."""
 
-from tfvae.models.autoregressive import MADE, PixelCNN, PixelRNN
 from tfvae.models.base import GenerativeModel
+from tfvae.models.densities import MADE, PixelCNN, PixelRNN
 from tfvae.models.gan import GAN
 from tfvae.models.ivae import IVAE
 from tfvae.models.named import (

@@ -241,3 +241,15 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
     @functools.cached_property
     def _compiled(self) -> dict[str, tuple[list[str], Callable]]:
         return {}
+
+
+def check_apart(**parts: Any) -> None:
+    """Refuses a layer in two parts: read back from a file it would be two layers."""
+    owner = {}
+    for name, part in parts.items():
+        for layer in part._flatten_layers():
+            other = owner.setdefault(id(layer), name)
+            if other != name:
+                checks.fail(
+                    f"a part that shares no layer with `{other}`", **{name: part}
+                )

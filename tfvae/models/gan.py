@@ -13,7 +13,7 @@ from tfvae.conditional import output_shape
 from tfvae.config import Network, register
 from tfvae.inputs import SEED, Input, Inputs, condition
 from tfvae.layers import Discriminator
-from tfvae.models.base import GenerativeModel
+from tfvae.models.base import GenerativeModel, check_apart
 from tfvae.objectives import AdversarialLoss
 from tfvae.signatures import Signature
 from tfvae.training.compile import configure
@@ -81,7 +81,7 @@ class GAN(GenerativeModel):
         if discriminator.num_classes != num_classes:
             expected = f"{discriminator.num_classes}, as in `discriminator`"
             checks.fail(expected, num_classes=num_classes)
-        checks.apart(generator=generator, discriminator=discriminator)
+        check_apart(generator=generator, discriminator=discriminator)
         super().__init__(("generator_loss", "discriminator_loss"), **kwargs)
         self.adversarial_loss = AdversarialLoss.of(adversarial_loss)
         self.generator, self.discriminator = generator, discriminator

@@ -13,7 +13,7 @@ from tfvae.conditional import LatentDistribution
 from tfvae.inputs import SEED, Input, Inputs, is_stream, to_arrays
 from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.metrics.marginal import log_marginal
-from tfvae.models.base import GenerativeModel
+from tfvae.models.base import GenerativeModel, check_apart
 from tfvae.objectives import ELBO, LogDensities, exact_kl
 from tfvae.posteriors import MeanField
 from tfvae.priors import StandardNormal
@@ -62,7 +62,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         if posterior.takes_context and prior.condition is None:
             expected = "of an encoder of x alone, or the prior one of z given u"
             checks.fail(expected, posterior=posterior)
-        checks.apart(posterior=posterior, likelihood=likelihood, prior=prior)
+        check_apart(posterior=posterior, likelihood=likelihood, prior=prior)
         super().__init__(report_names, **kwargs)
         self.posterior, self.likelihood, self.prior = posterior, likelihood, prior
         self.latent_dim = posterior.latent_dim

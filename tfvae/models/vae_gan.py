@@ -13,6 +13,7 @@ from tfvae.conditional import LatentDistribution
 from tfvae.config import register
 from tfvae.layers import Discriminator
 from tfvae.likelihoods import Likelihood
+from tfvae.models.base import check_apart
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import AdversarialLoss, LogDensities
 from tfvae.signatures import Signature
@@ -103,7 +104,7 @@ class VAEGAN(LatentVariableModel):
         if self.prior.condition is not None:
             checks.fail("one of z alone, without u", prior=prior)
         parts = {"posterior": self.posterior, "likelihood": self.likelihood}
-        checks.apart(**parts, discriminator=discriminator)
+        check_apart(**parts, discriminator=discriminator)
         self.discriminator, self.margin = discriminator, margin
         self.adversarial_loss = AdversarialLoss.of(adversarial_loss)
         self._build_early(self.posterior.encoder)
