@@ -1,4 +1,4 @@
-"""Checks of arguments: what came, what was expected, before anything changes."""
+"""Checks of arguments, before anything changes."""
 
 import difflib
 import functools

@@ -53,11 +53,9 @@ def log_densities(z):
 def step(prior, optimizer, weights, seed):
     """Lowers `E[log q(z) + U(z)]`, with a weight for each U, by 500 draws."""
     noise = tf.random.stateless_normal([500, 2], seed)
-    with tf.GradientTape() as tape, tfvae.flows.one_pass():
-        bijector = prior.bijector()
-        cost = -bijector.forward_log_det_jacobian(noise, event_ndims=1)
-        z = bijector.forward(noise)
-        loss = tf.reduce_mean(cost - tf.linalg.matvec(log_densities(z), weights, True))
+    with tf.GradientTape() as tape:
+        z, log_q = prior.from_noise(None, noise)
+        loss = tf.reduce_mean(log_q - tf.linalg.matvec(log_densities(z), weights, True))
     found = tape.gradient(loss, prior.trainable_variables)
     optimizer.apply(found, prior.trainable_variables)
 

@@ -42,7 +42,7 @@ def bare(name):
         lambda *values: signature.function(**dict(zip(names, values, strict=True))),
         autograph=False,
     )
-    return function.get_concrete_function(*signature.inputs)
+    return function.get_concrete_function(*signature.specs)
 
 
 def requests(batch_size):

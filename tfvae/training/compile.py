@@ -1,7 +1,8 @@
 """Keras's `compile` for models whose players have optimizers of their own."""
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -68,6 +69,29 @@ def configure(
             **kwargs,
         )
     build_optimizers(model)
+
+
+@contextlib.contextmanager
+def averages_of_players(model: keras.Model) -> Iterator[None]:
+    """During it, the averages of `use_ema` replace the weights of each player alone.
+
+    At the end of `fit` Keras has the first optimizer do that for all variables.
+    """
+    players, first = model.players, model.optimizer
+    if len(players) == 1:
+        yield
+        return
+
+    def finalize(_: Any) -> None:
+        for player in players:
+            optimizer = getattr(model, player.optimizer_name)
+            type(optimizer).finalize_variable_values(optimizer, player.variables)
+
+    first.finalize_variable_values = finalize
+    try:
+        yield
+    finally:
+        del first.finalize_variable_values
 
 
 def _check_options(options: dict[str, Any]) -> None:

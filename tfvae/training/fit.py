@@ -14,13 +14,14 @@ from tfvae import checks
 from tfvae.data.prefetch import STEPS, arrays_to_dataset
 from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
+from tfvae.training.compile import averages_of_players
 from tfvae.training.finite import RunningMeans, SkippedBatches, StopOnNonFinite
 from tfvae.training.step import Player, build_optimizers, evaluate_step, guarded_step
 from tfvae.training.xla_loop import XLALoop, has_own_step, watches_batches
 
 
 class Trainable(keras.Model, abc.ABC):
-    """Abstract: a Keras model that trains by the `players` of its `terms`.
+    """Abstract: a Keras model trained by its `players`, on losses among its `terms`.
 
     A batch whose loss or gradient is not finite leaves weights, optimizers and seeds as
     they were.
@@ -139,7 +140,7 @@ class Trainable(keras.Model, abc.ABC):
         callbacks = _with_guard(callbacks, self)
         self.loop_options = self._steps_in_block(callbacks), steps_per_epoch
         try:
-            with _averages_of_players(self):
+            with averages_of_players(self):
                 history = super().fit(
                     x,
                     epochs=epochs,
@@ -288,29 +289,6 @@ class Trainable(keras.Model, abc.ABC):
                     f"reached {limit:.3g}: the objective was not the one asked for.",
                     stacklevel=3,
                 )
-
-
-@contextlib.contextmanager
-def _averages_of_players(model: Trainable) -> Iterator[None]:
-    """During it, the averages of `use_ema` replace the weights of each player alone.
-
-    At the end of `fit` Keras has the first optimizer do that for all variables.
-    """
-    players, first = model.players, model.optimizer
-    if len(players) == 1:
-        yield
-        return
-
-    def finalize(_: Any) -> None:
-        for player in players:
-            optimizer = getattr(model, player.optimizer_name)
-            type(optimizer).finalize_variable_values(optimizer, player.variables)
-
-    first.finalize_variable_values = finalize
-    try:
-        yield
-    finally:
-        del first.finalize_variable_values
 
 
 def _check_no_weights(kwargs: dict[str, Any]) -> None:
