@@ -13,6 +13,9 @@ from tfvae.config import Configurable, Network
 
 tfd = tfp.distributions
 
+# z, `[..., batch, latent]`, and its log-density in nats, `[..., batch]`.
+Draw = tuple[tf.Tensor, tf.Tensor]
+
 
 class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
     """Abstract conditional density `p(y | inputs)`: a network gives the parameters.
@@ -167,9 +170,7 @@ class LatentDistribution(ConditionalDistribution):
         return getattr(self.network, "takes_context", False)
 
     @abc.abstractmethod
-    def from_noise(
-        self, params: tf.Tensor | None, noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: tf.Tensor | None, noise: tf.Tensor) -> Draw:
         """Draws z as a function of noise, with its log-density.
 
         A plain tensor function, so that sampling can be exported with the noise as an
@@ -232,7 +233,7 @@ class NoiseDistribution(tfd.Distribution):
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Log-density of z from elsewhere."""
 
-    def draw(self, sample_shape: Any, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def draw(self, sample_shape: Any, seed: Any) -> Draw:
         """Draws of z and their log-density, as `from_noise` returns them."""
         seed = tfp.random.sanitize_seed(seed)
         outer = tf.concat([sample_shape, self._batch_shape_tensor()], axis=0)

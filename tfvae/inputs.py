@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from tfvae import checks
 
+# The u or y of a batch as networks take it, or None.
+Context = tf.Tensor | None
+
 
 @dataclasses.dataclass(frozen=True)
 class Input:
@@ -152,7 +155,7 @@ class Inputs(dict[str, Input]):
             checks.fail(expected, **{self.condition_name: value})
         return {}
 
-    def unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+    def unpack(self, data: Any) -> tuple[tf.Tensor, Context]:
         """X as float32 and the context of the networks, or None, from a batch."""
         x, value = unzip(data)
         x = tf.cast(x, tf.float32)

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from tfvae import checks, flows
 from tfvae.checks import EventShape, NonNegativeInt, PositiveFloat, PositiveInt
-from tfvae.conditional import LatentDistribution
+from tfvae.conditional import Draw, LatentDistribution
 from tfvae.config import Network, register
 from tfvae.flows.base import AnyFlow, check_size
 from tfvae.inputs import condition
@@ -219,9 +219,7 @@ class ConditionalNormal(ConditionalPrior):
         """`MultivariateNormalDiag` of `params`, `[..., params_size]`."""
         return tfd.MultivariateNormalDiag(*self.loc_and_scale(params))
 
-    def from_noise(
-        self, params: tf.Tensor, noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
         """See `LatentDistribution`."""
         return gaussian_from_noise(self.distribution(params), noise)
 
@@ -249,9 +247,7 @@ class ConditionalLaplace(ConditionalPrior):
         """`Independent` of `Laplace`, of `params`, `[..., params_size]`."""
         return tfd.Independent(tfd.Laplace(*self.loc_and_scale(params)), 1)
 
-    def from_noise(
-        self, params: tf.Tensor, noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
         """See `LatentDistribution`: for normal a, b, c, d, `a b + c d` is Laplace."""
         a, b, c, d = tf.split(noise, 4, axis=-1)
         loc, scale = self.loc_and_scale(params)

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfvae.inputs import Input
 
+# Tensors `[batch, ...]` by name.
+Outputs = dict[str, tf.Tensor]
 # Rows that a method of a model handles at once; larger requests are split.
 CHUNK = 512
 
@@ -21,7 +23,7 @@ class Signature(NamedTuple):
         batch_size: Number of rows of every input; None for any number.
     """
 
-    function: Callable[..., dict[str, tf.Tensor]]
+    function: Callable[..., Outputs]
     inputs: tuple[Input, ...]
     random: bool = False
     batch_size: int | None = None
@@ -39,7 +41,7 @@ class Signature(NamedTuple):
         """A concrete function that takes the inputs by position, in their order."""
 
         @tf.function(autograph=False)
-        def function(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        def function(*values: tf.Tensor) -> Outputs:
             names = (i.name for i in self.inputs)
             return self.function(**dict(zip(names, values, strict=True)))
 
@@ -48,7 +50,7 @@ class Signature(NamedTuple):
 
 def in_chunks(
     function: tf.types.experimental.ConcreteFunction, values: list[tf.Tensor]
-) -> dict[str, tf.Tensor]:
+) -> Outputs:
     """Outputs of a compiled signature, of which at most `CHUNK` rows run at once."""
     num_rows = len(values[0])
     if 0 < num_rows <= CHUNK:

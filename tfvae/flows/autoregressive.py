@@ -9,8 +9,9 @@ import tensorflow_probability as tfp
 
 from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
 from tfvae.config import Activation, register
-from tfvae.flows.base import Context, Flow, ValueAndLogDet
+from tfvae.flows.base import Flow, ValueAndLogDet
 from tfvae.flows.scalar import TRANSFORMS, TransformName
+from tfvae.inputs import Context
 from tfvae.layers import MaskedMLP
 
 tfb = tfp.bijectors

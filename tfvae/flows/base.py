@@ -11,10 +11,10 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.config import Configurable, register
+from tfvae.inputs import Context
 
 tfb = tfp.bijectors
 
-Context = tf.Tensor | None
 ValueAndLogDet = tuple[tf.Tensor, tf.Tensor]
 
 

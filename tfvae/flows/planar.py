@@ -11,7 +11,8 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.checks import PositiveInt
 from tfvae.config import register
-from tfvae.flows.base import Context, Flow, ValueAndLogDet
+from tfvae.flows.base import Flow, ValueAndLogDet
+from tfvae.inputs import Context
 
 # How far from singular each step stays.
 MARGIN = 1e-3

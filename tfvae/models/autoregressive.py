@@ -11,11 +11,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks, seeds
-from tfvae.inputs import SEED, Input, Inputs, condition, to_arrays
+from tfvae.inputs import SEED, Context, Input, Inputs, condition, to_arrays
 from tfvae.layers import AutoregressiveNetwork
 from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.models.base import GenerativeModel
-from tfvae.signatures import Signature
+from tfvae.signatures import Outputs, Signature
 from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
@@ -102,9 +102,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """The model itself, down the negative log-density."""
         return (Player("", (self,), "loss"),)
 
-    def terms(
-        self, inputs: Any, seed: tf.Tensor, training: bool = False
-    ) -> dict[str, tf.Tensor]:
+    def terms(self, inputs: Any, seed: tf.Tensor, training: bool = False) -> Outputs:
         """See `Trainable.terms`; training takes one mask after the other."""
         x, context = self.inputs.unpack(inputs)
         if training and self.network.num_masks > 1:
@@ -165,10 +163,10 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     def from_noise(
         self,
         noise: tf.Tensor,
-        context: tf.Tensor | None,
+        context: Context,
         x: tf.Tensor | None = None,
         observed: tf.Tensor | None = None,
-    ) -> dict[str, tf.Tensor]:
+    ) -> Outputs:
         """See `GenerativeModel`; with what is observed of x in its place."""
         num_rows, dim = keras.ops.shape(noise)[0], self.network.dim
         shape = [num_rows, dim, self.likelihood.noise_dim]
@@ -198,15 +196,15 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         """`serving_default` (log_prob), `sample`, `complete`, with y if it counts."""
         noise = self.inputs["noise"]
 
-        def log_prob(x: tf.Tensor, context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        def log_prob(x: tf.Tensor, context: Context) -> Outputs:
             return {"log_prob": self._log_prob(x, context)}
 
         def complete(
             x: tf.Tensor,
             observed: tf.Tensor,
             seed: tf.Tensor,
-            context: tf.Tensor | None,
-        ) -> dict[str, tf.Tensor]:
+            context: Context,
+        ) -> Outputs:
             uniform = seeds.uniform(seed, [tf.shape(seed)[0], *noise.shape])
             return self.from_noise(uniform, context, x, observed)
 
@@ -227,7 +225,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         }
 
     def _log_prob(
-        self, x: tf.Tensor, context: tf.Tensor | None, training: bool = False
+        self, x: tf.Tensor, context: Context, training: bool = False
     ) -> tf.Tensor:
         num_masks = self.network.num_masks
         first = self._log_prob_by_mask(x, context, 0, training)
@@ -245,7 +243,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     def _log_prob_by_mask(
         self,
         x: tf.Tensor,
-        context: tf.Tensor | None,
+        context: Context,
         mask_index: tf.Tensor | int,
         training: bool = False,
     ) -> tf.Tensor:

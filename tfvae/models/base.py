@@ -13,8 +13,8 @@ import tensorflow as tf
 from tfvae import checks, seeds
 from tfvae.config import Configurable
 from tfvae.export import saved_model, tflite
-from tfvae.inputs import Input, Inputs, same_target, to_arrays
-from tfvae.signatures import Signature, in_chunks
+from tfvae.inputs import Context, Input, Inputs, same_target, to_arrays
+from tfvae.signatures import Outputs, Signature, in_chunks
 from tfvae.training.fit import Trainable
 
 
@@ -60,9 +60,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         """
 
     @abc.abstractmethod
-    def from_noise(
-        self, noise: tf.Tensor, context: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
+    def from_noise(self, noise: tf.Tensor, context: Context) -> Outputs:
         """Draws of x as a function of noise, `{"x": [batch, *event_shape]}`.
 
         Args:
@@ -109,7 +107,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         x = self.inputs[name].check(x)
         return {name: x, **self.inputs.given(given, len(x))}
 
-    def call_signature(self, name: str, **inputs: Any) -> dict[str, tf.Tensor]:
+    def call_signature(self, name: str, **inputs: Any) -> Outputs:
         """Runs one of the `signatures`, compiled, in chunks of bounded memory.
 
         Args:
@@ -187,7 +185,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
 
     def entry(
         self,
-        function: Callable[..., dict[str, tf.Tensor]],
+        function: Callable[..., Outputs],
         *names: str | Input,
         random: bool = False,
     ) -> Signature:
@@ -204,7 +202,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
             function = functools.partial(function, context=None)
             return Signature(function, table, random)
 
-        def with_context(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        def with_context(**inputs: tf.Tensor) -> Outputs:
             context = condition.context(inputs.pop(condition.name))
             return function(**inputs, context=context)
 
@@ -215,7 +213,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         noise = self.inputs["noise"]
         draw = seeds.uniform if noise.range else seeds.normal
 
-        def sample(seed: tf.Tensor, context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        def sample(seed: tf.Tensor, context: Context) -> Outputs:
             rows = draw(seed, [tf.shape(seed)[0], *noise.shape])
             return self.from_noise(rows, context)
 
@@ -226,7 +224,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         noise = self.inputs["noise"]
         draw = tf.random.uniform if noise.range else tf.random.normal
 
-        def sample_random(context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        def sample_random(context: Context) -> Outputs:
             num_rows = batch_size if context is None else tf.shape(context)[0]
             return self.from_noise(draw([num_rows, *noise.shape]), context)
 

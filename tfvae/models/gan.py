@@ -11,11 +11,11 @@ from tfvae import checks, seeds
 from tfvae.checks import PositiveInt
 from tfvae.conditional import output_shape
 from tfvae.config import Network, register
-from tfvae.inputs import SEED, Input, Inputs, condition
+from tfvae.inputs import SEED, Context, Input, Inputs, condition
 from tfvae.layers import Discriminator
 from tfvae.models.base import GenerativeModel, check_apart
 from tfvae.objectives import AdversarialLoss
-from tfvae.signatures import Signature
+from tfvae.signatures import Outputs, Signature
 from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
@@ -141,7 +141,7 @@ class GAN(GenerativeModel):
         )
 
     def generate(
-        self, z: tf.Tensor, context: tf.Tensor | None = None, training: bool = False
+        self, z: tf.Tensor, context: Context = None, training: bool = False
     ) -> tf.Tensor:
         """`G(z)`, `[batch, *event_shape]`.
 
@@ -153,9 +153,7 @@ class GAN(GenerativeModel):
         inputs = z if context is None else tf.concat([z, context], axis=-1)
         return tf.cast(self.generator(inputs, training=training), tf.float32)
 
-    def terms(
-        self, inputs: Any, seed: tf.Tensor, training: bool = False
-    ) -> dict[str, tf.Tensor]:
+    def terms(self, inputs: Any, seed: tf.Tensor, training: bool = False) -> Outputs:
         """The losses of both players, `[batch]`."""
         x, context = self.inputs.unpack(inputs)
         z = seeds.normal(seed, [tf.shape(x)[0], self.latent_dim])
@@ -205,9 +203,7 @@ class GAN(GenerativeModel):
         """
         return self.call_signature("discriminate", **self.check_data(x, y))["logits"]
 
-    def from_noise(
-        self, noise: tf.Tensor, context: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
+    def from_noise(self, noise: tf.Tensor, context: Context) -> Outputs:
         """See `GenerativeModel`."""
         return {"x": self.generate(noise, context)}
 
@@ -229,19 +225,17 @@ class GAN(GenerativeModel):
             **self._lite_sample_signatures(batch_size),
         }
 
-    def _decode(self, z: tf.Tensor, context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    def _decode(self, z: tf.Tensor, context: Context) -> Outputs:
         return {"x": self.generate(z, context)}
 
-    def _discriminate(
-        self, x: tf.Tensor, context: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
+    def _discriminate(self, x: tf.Tensor, context: Context) -> Outputs:
         return {"logits": self.discriminator(x, context)[0]}
 
     def _logits(
         self,
         x: tf.Tensor,
         generated: tf.Tensor,
-        context: tf.Tensor | None,
+        context: Context,
         training: bool,
     ) -> list[tf.Tensor]:
         """Logits of data and of generated x, in one pass if the rows stay apart."""

@@ -10,14 +10,14 @@ import tensorflow as tf
 from tfvae import checks, seeds
 from tfvae.checks import PositiveInt
 from tfvae.conditional import LatentDistribution
-from tfvae.inputs import SEED, Input, Inputs, is_stream, to_arrays
+from tfvae.inputs import SEED, Context, Input, Inputs, is_stream, to_arrays
 from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.metrics.marginal import log_marginal
 from tfvae.models.base import GenerativeModel, check_apart
 from tfvae.objectives import ELBO, LogDensities, exact_kl
 from tfvae.posteriors import MeanField
 from tfvae.priors import StandardNormal
-from tfvae.signatures import Signature
+from tfvae.signatures import Outputs, Signature
 
 
 class LatentVariableModel(GenerativeModel, abc.ABC):
@@ -190,9 +190,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         x, context = self.inputs.unpack(inputs)
         return self._log_densities(x, context, seed, num_samples, training)
 
-    def from_noise(
-        self, noise: tf.Tensor, context: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
+    def from_noise(self, noise: tf.Tensor, context: Context) -> Outputs:
         """See `GenerativeModel`: the mean of `p(x | z)` for z of the prior."""
         z, _ = self.prior.from_noise(self.prior.params(context), noise)
         return self._decode(z)
@@ -236,7 +234,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
     def _log_densities(
         self,
         x: tf.Tensor,
-        context: tf.Tensor | None,
+        context: Context,
         seed: tf.Tensor,
         num_samples: int = 1,
         training: bool = False,
@@ -248,7 +246,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
     def _draw_latents(
         self,
         x: tf.Tensor,
-        context: tf.Tensor | None,
+        context: Context,
         seed: tf.Tensor,
         num_samples: int,
         training: bool,
@@ -273,27 +271,23 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         )
 
     def _center(
-        self, x: tf.Tensor, context: tf.Tensor | None, training: bool = False
+        self, x: tf.Tensor, context: Context, training: bool = False
     ) -> tf.Tensor:
         inputs = self.posterior_inputs(x, context)
         return self.posterior.center(inputs, training=training)
 
-    def _encode(self, x: tf.Tensor, context: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    def _encode(self, x: tf.Tensor, context: Context) -> Outputs:
         return {"z": self._center(x, context)}
 
-    def _reconstruct(
-        self, x: tf.Tensor, context: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
+    def _reconstruct(self, x: tf.Tensor, context: Context) -> Outputs:
         return self._decode(self._center(x, context))
 
-    def _decode(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _decode(self, z: tf.Tensor) -> Outputs:
         return {"x": self.likelihood(z).mean()}
 
-    def _prior_params(self, context: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _prior_params(self, context: tf.Tensor) -> Outputs:
         loc, scale = self.prior.loc_and_scale(self.prior.params(context))
         return {"loc": loc, "scale": scale}
 
-    def _elbo_rows(
-        self, x: tf.Tensor, seed: tf.Tensor, context: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
+    def _elbo_rows(self, x: tf.Tensor, seed: tf.Tensor, context: Context) -> Outputs:
         return {"elbo": ELBO()(self._log_densities(x, context, seed))["elbo"]}

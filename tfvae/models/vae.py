@@ -13,7 +13,7 @@ from tfvae.config import register
 from tfvae.likelihoods import Likelihood
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import ELBO, Objective
-from tfvae.signatures import Signature
+from tfvae.signatures import Outputs, Signature
 from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
@@ -108,9 +108,7 @@ class VAE(LatentVariableModel):
         """The model itself, down the negative objective."""
         return (Player("", (self,), "loss"),)
 
-    def terms(
-        self, inputs: Any, seed: tf.Tensor, training: bool = False
-    ) -> dict[str, tf.Tensor]:
+    def terms(self, inputs: Any, seed: tf.Tensor, training: bool = False) -> Outputs:
         """See `Trainable.terms`; `elbo` is at beta = 1 whatever the objective."""
         step = self.optimizer.iterations if self.optimizer else 0
         num_samples = self.objective.num_samples

@@ -16,7 +16,7 @@ from tfvae.likelihoods import Likelihood
 from tfvae.models.base import check_apart
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import AdversarialLoss, LogDensities
-from tfvae.signatures import Signature
+from tfvae.signatures import Outputs, Signature
 from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
@@ -152,9 +152,7 @@ class VAEGAN(LatentVariableModel):
             ),
         )
 
-    def terms(
-        self, inputs: Any, seed: tf.Tensor, training: bool = False
-    ) -> dict[str, tf.Tensor]:
+    def terms(self, inputs: Any, seed: tf.Tensor, training: bool = False) -> Outputs:
         """The losses of the players and their parts, `[batch]`."""
         x, _ = self.inputs.unpack(inputs)
         size = tf.shape(x)[0]
@@ -198,17 +196,15 @@ class VAEGAN(LatentVariableModel):
         )
         return self._latent_signatures() | {"discriminate": discriminate}
 
-    def _decoder_moves(self, terms: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _decoder_moves(self, terms: Outputs) -> tf.Tensor:
         wins, loses = self._discriminator_state(terms)
         return ~loses | wins
 
-    def _discriminator_moves(self, terms: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _discriminator_moves(self, terms: Outputs) -> tf.Tensor:
         wins, loses = self._discriminator_state(terms)
         return ~wins | loses
 
-    def _discriminator_state(
-        self, terms: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _discriminator_state(self, terms: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
         """Whether a cross-entropy of the discriminator is too low, and too high."""
         names = ("loss_of_real", "loss_of_generated")
         away = tf.stack([tf.reduce_mean(terms[name]) for name in names]) - math.log(2)

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.checks import AnyWidths, PositiveInt
-from tfvae.conditional import Encoder, LatentDistribution, NoiseDistribution
+from tfvae.conditional import Draw, Encoder, LatentDistribution, NoiseDistribution
 from tfvae.config import register
 from tfvae.layers import ContextMLP
 from tfvae.posteriors.gaussian import gaussian_from_noise, mean_field
@@ -72,9 +72,7 @@ class Auxiliary(LatentDistribution):
         """`AuxiliaryDistribution` of `params`, `[..., 2 * auxiliary + context]`."""
         return AuxiliaryDistribution(self, params)
 
-    def from_noise(
-        self, params: tf.Tensor, noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
         """See `LatentDistribution`; the density of a draw is that of the class."""
         for_a, for_z = tf.split(noise, [self.auxiliary_dim, self.latent_dim], axis=-1)
         start, context = tf.split(params, [2 * self.auxiliary_dim, -1], axis=-1)

@@ -7,10 +7,11 @@ import tensorflow_probability as tfp
 
 from tfvae import flows
 from tfvae.checks import AnyWidths, PositiveInt
-from tfvae.conditional import Encoder, LatentDistribution, NoiseDistribution
+from tfvae.conditional import Draw, Encoder, LatentDistribution, NoiseDistribution
 from tfvae.config import register
-from tfvae.flows.base import AnyFlow, Context, check_size
+from tfvae.flows.base import AnyFlow, check_size
 from tfvae.flows.scalar import TransformName
+from tfvae.inputs import Context
 from tfvae.posteriors.gaussian import gaussian_from_noise, mean_field
 
 tfd = tfp.distributions
@@ -58,9 +59,7 @@ class FlowPosterior(LatentDistribution):
         start, context = self._start_and_context(params)
         return FlowDistribution(self, params, start, context)
 
-    def from_noise(
-        self, params: tf.Tensor, noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
         """See `LatentDistribution`; each network of the flow runs once."""
         start, context = self._start_and_context(params)
         z, log_prob = gaussian_from_noise(start, noise)
@@ -105,9 +104,7 @@ class FlowDistribution(NoiseDistribution):
         start, log_det = self._latent.flow.inverse(z, self._context)
         return self.distribution.log_prob(start) + log_det
 
-    def _sample_and_log_prob(
-        self, sample_shape: Any, seed: Any
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _sample_and_log_prob(self, sample_shape: Any, seed: Any) -> Draw:
         return self.draw(sample_shape, seed)
 
 

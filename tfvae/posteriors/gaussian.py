@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae.conditional import LatentDistribution
+from tfvae.conditional import Draw, LatentDistribution
 from tfvae.config import register
 
 tfd = tfp.distributions
@@ -39,9 +39,7 @@ class MeanField(LatentDistribution):
         """`MultivariateNormalDiag` of `params`, `[..., 2 * latent]`."""
         return mean_field(params)
 
-    def from_noise(
-        self, params: tf.Tensor, noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
         """See `LatentDistribution`."""
         return gaussian_from_noise(mean_field(params), noise)
 
@@ -86,9 +84,7 @@ class FullCovariance(LatentDistribution):
         below = tf.pad(below, [*outer, [1, 0], [0, 1]])
         return tfd.MultivariateNormalTriL(loc, diagonal + below)
 
-    def from_noise(
-        self, params: tf.Tensor, noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
         """See `LatentDistribution`."""
         return gaussian_from_noise(self.distribution(params), noise)
 
@@ -101,7 +97,7 @@ def mean_field(params: tf.Tensor) -> tfd.MultivariateNormalDiag:
 
 def gaussian_from_noise(
     gaussian: tfd.MultivariateNormalLinearOperator, noise: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> Draw:
     """`z = loc + scale noise` and its log-density, for any Gaussian of TFP."""
     log_det = gaussian.bijector.forward_log_det_jacobian(noise, event_ndims=1)
     log_prob = gaussian.distribution.log_prob(noise) - log_det
