@@ -97,7 +97,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         """
         if given is None:
             x, given = to_arrays(x)
-            if self.built and self.inputs.condition is None:
+            if self.inputs.condition is None:
                 same_target(x, given)
                 given = None
         if not self.built:
