@@ -1,3 +1,4 @@
+import ast
 import doctest
 import importlib
 import math
@@ -85,3 +86,18 @@ def test_every_exported_name_has_an_example():
                 or isabstract(member)
                 or ("Example" in member.__doc__)
             ), member
+
+
+def docstrings():
+    """Every docstring in the package, private ones too, with its file."""
+    for path in pathlib.Path(tfvae.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                if text := ast.get_docstring(node):
+                    yield path, text
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb():
+    for path, text in docstrings():
+        first = text.split()[0]
+        assert first not in {"What", "Whether", "Of", "Where"}, (path, text[:60])

@@ -166,7 +166,7 @@ class LatentDistribution(ConditionalDistribution):
 
     @property
     def takes_context(self) -> bool:
-        """Whether the network takes a pair of x and u."""
+        """True if the network takes a pair of x and u."""
         return getattr(self.network, "takes_context", False)
 
     @abc.abstractmethod

@@ -163,7 +163,7 @@ class Inputs(dict[str, Input]):
 
 
 def is_stream(x: Any) -> bool:
-    """Whether x brings its own batches rather than being an array."""
+    """True if x brings its own batches rather than being an array."""
     kinds = (tf.data.Dataset, keras.utils.PyDataset)
     return isinstance(x, kinds) or hasattr(x, "__next__")
 

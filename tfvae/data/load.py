@@ -200,7 +200,7 @@ class _Values:
 
     @property
     def noisy(self) -> bool:
-        """Whether values are drawn."""
+        """True if values are drawn."""
         return self.dequantize or self.binarize in ("static", "dynamic")
 
 

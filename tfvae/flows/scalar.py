@@ -64,7 +64,7 @@ class Spline(tfb.Bijector):
     def _piece(
         self, at: tf.Tensor, knots: tf.Tensor, lengths: tf.Tensor, inverse: bool = False
     ):
-        """Where `at` lies in its piece, and the numbers of that piece."""
+        """Place of `at` in its piece, and the numbers of that piece."""
         at = tf.clip_by_value(at, -LIMIT, LIMIT)
         begun = tf.cast(at[..., None] >= knots[..., 1:-1], at.dtype)
         ends = tf.ones_like(begun[..., :1])

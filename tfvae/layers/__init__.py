@@ -1,4 +1,4 @@
-"""Layers that networks are made of, where Keras has none."""
+"""Layers that Keras lacks, of which networks are made."""
 
 from tfvae.layers.autoregressive import AutoregressiveNetwork
 from tfvae.layers.causal_conv import MaskedConv2D

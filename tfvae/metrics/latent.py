@@ -1,4 +1,4 @@
-"""What the latents carry: active units, KL by dimension, mutual information."""
+"""Information in the latents: active units, KL by dimension, mutual information."""
 
 from collections.abc import Callable, Iterator
 

@@ -37,7 +37,7 @@ class GAN(GenerativeModel):
         adversarial_loss: An `objectives.AdversarialLoss`, or its kind.
         num_discriminator_steps: Moves of the discriminator for one of the generator,
             each on the same data and other z.
-        num_classes: Number of classes, where x is conditional on labels y from 0.
+        num_classes: Number of classes if x is conditional on labels y from 0.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:

@@ -1,4 +1,4 @@
-"""What every latent-variable model can be asked, in Python and in a server."""
+"""The methods and entry points that all latent-variable models have."""
 
 import abc
 from typing import Any

@@ -48,10 +48,10 @@ class VAEGAN(LatentVariableModel):
         feature_scale: The scale s of the features: the smaller, the more z tells.
         gamma: Weight of the reconstruction for the decoder.
         adversarial_loss: An `objectives.AdversarialLoss`, or its kind.
-        margin: How far the mean cross-entropies of the logits of data and of generated
-            x may stray from log 2, where the discriminator knows nothing, in nats:
-            where one is lower it pauses, where one is higher the decoder does, and
-            never both. None: no pauses, nor are there any with "wasserstein", whose
+        margin: Largest distance, in nats, of the mean cross-entropies of data and of
+            generated x from log 2, the value of a discriminator that knows nothing. If
+            one is lower the discriminator pauses, if one is higher the decoder does,
+            and never both. None: no pauses, nor are there any with "wasserstein", whose
             logits have no zero.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
@@ -205,7 +205,7 @@ class VAEGAN(LatentVariableModel):
         return ~wins | loses
 
     def _discriminator_state(self, terms: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
-        """Whether a cross-entropy of the discriminator is too low, and too high."""
+        """Two bools: a cross-entropy of the discriminator is too low; one is too high."""
         names = ("loss_of_real", "loss_of_generated")
         away = tf.stack([tf.reduce_mean(terms[name]) for name in names]) - math.log(2)
         wins = tf.reduce_any(away < -self.margin)

@@ -227,7 +227,7 @@ def all_squarable(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
 
 
 def keeps_nan(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether a non-finite gradient leaves non-finite slot variables."""
+    """True if a non-finite gradient leaves non-finite slot variables."""
     if type(optimizer) not in SQUARING:  # a subclass may do as it likes
         return False
     return all(getattr(optimizer, name) is None for name in CHANGING)

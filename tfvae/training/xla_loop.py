@@ -122,7 +122,7 @@ class XLALoop:
             self.model.skipped.check()
 
     def _try_to_compile(self, batches: list) -> bool:
-        """Whether XLA compiles all operations of a step; an error if `strict`."""
+        """True if XLA compiles all operations of a step; an error if not and `strict`."""
         if self._compiles is None:
             nothing = tf.constant(0)
             try:
@@ -160,7 +160,7 @@ class XLALoop:
 
 
 def is_faster(model: keras.Model) -> bool:
-    """Whether XLA is known to be safe and faster for a model's parts on a CPU."""
+    """True if XLA is known to be safe and faster for a model's parts on a CPU."""
     if tf.distribute.has_strategy() or tf.config.list_logical_devices("GPU"):
         return False
     parts = [part for part in vars(model).values() if isinstance(part, Configurable)]
@@ -169,12 +169,12 @@ def is_faster(model: keras.Model) -> bool:
 
 
 def has_own_step(model: keras.Model) -> bool:
-    """Whether a user's class trains by a `train_step` of its own."""
+    """True if a user's class trains by a `train_step` of its own."""
     return not _is_ours(type(model).train_step.__module__)
 
 
 def watches_batches(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback acts between batches."""
+    """True if a callback acts between batches."""
     if any(getattr(callback, name, "epoch") != "epoch" for name in _FREQUENCIES):
         return True
     own = [vars(k) for k in type(callback).__mro__ if not _is_ours(k.__module__)]
