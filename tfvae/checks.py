@@ -226,11 +226,7 @@ def array(
 
 
 def real(**argument: Any) -> np.ndarray:
-    """Returns the one named argument as an array of real numbers.
-
-    Raises:
-        TypeError: If it is ragged, complex, or holds no numbers.
-    """
+    """Returns the one named argument as an array of real numbers."""
     ((name, value),) = argument.items()
     try:
         value = np.asarray(value)

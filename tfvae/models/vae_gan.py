@@ -205,7 +205,7 @@ class VAEGAN(LatentVariableModel):
         return ~wins | loses
 
     def _discriminator_state(self, terms: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
-        """Two bools: a cross-entropy of the discriminator is too low; one is too high."""
+        """Two bools: a cross-entropy is too low for a fair game; one is too high."""
         names = ("loss_of_real", "loss_of_generated")
         away = tf.stack([tf.reduce_mean(terms[name]) for name in names]) - math.log(2)
         wins = tf.reduce_any(away < -self.margin)

@@ -119,9 +119,6 @@ class Trainable(keras.Model, abc.ABC):
             **kwargs: Keras's `initial_epoch`, `steps_per_epoch`, `validation_steps` and
                 `validation_freq`.
 
-        Returns:
-            A `keras.callbacks.History`.
-
         Raises:
             FloatingPointError: After ten batches in a row with NaN or Inf.
         """
@@ -138,18 +135,12 @@ class Trainable(keras.Model, abc.ABC):
             validation_data = self._feed(*unzip(validation_data), size)
         build_optimizers(self)
         callbacks = _with_guard(callbacks, self)
+        kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
+        kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
         self.loop_options = self._steps_in_block(callbacks), steps_per_epoch
         try:
             with averages_of_players(self):
-                history = super().fit(
-                    x,
-                    epochs=epochs,
-                    verbose=verbose,
-                    callbacks=callbacks,
-                    validation_data=validation_data,
-                    shuffle=shuffle and isinstance(x, keras.utils.PyDataset),
-                    **kwargs,
-                )
+                history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
             self.loop_options = 1, None
         self._warn_of_open_schedules()

@@ -122,7 +122,7 @@ class XLALoop:
             self.model.skipped.check()
 
     def _try_to_compile(self, batches: list) -> bool:
-        """True if XLA compiles all operations of a step; an error if not and `strict`."""
+        """True if XLA compiles the step; raises if it does not and `strict`."""
         if self._compiles is None:
             nothing = tf.constant(0)
             try:
