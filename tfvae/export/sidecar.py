@@ -1,8 +1,12 @@
-"""What is told beside a TFLite file: meaning of inputs and outputs, and its SHA-256."""
+"""The JSON sidecar of a TFLite file: meaning of inputs and outputs, and its SHA-256."""
 
 import hashlib
 import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
 
 from tfvae import checks
@@ -16,20 +20,26 @@ _MEANING = {
 }
 
 
-def beside(path):
-    """Path of the JSON file of a `.tflite` file."""
+def beside(path: pathlib.Path) -> pathlib.Path:
+    """Path of the sidecar of a `.tflite` file."""
     return path.with_name(f"{path.name}.json")
 
 
-def describe(model, name, content, differences, quantize):
-    """The JSON file, as bytes.
+def describe(
+    model: keras.Model,
+    name: str,
+    content: bytes,
+    differences: Mapping[str, float | None],
+    quantize: str | None,
+) -> bytes:
+    """Content of the sidecar.
 
     Args:
         model: The model that was exported.
         name: Name of the `.tflite` file.
-        content: Its bytes.
-        differences: Of each signature, its largest difference from the model.
-        quantize: How numbers are held.
+        content: Bytes of the `.tflite` file.
+        differences: Largest difference of each signature from the model.
+        quantize: Type of the numbers, as in `to_tflite`.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -51,12 +61,12 @@ def describe(model, name, content, differences, quantize):
     return (json.dumps(about, indent=2) + "\n").encode()
 
 
-def verified(path):
-    """Bytes of a `.tflite` file, which are those that were written.
+def verified(path: pathlib.Path) -> bytes:
+    """Returns the bytes of a `.tflite` file if they have the SHA-256 in its sidecar.
 
     Raises:
-        FileNotFoundError: Where it or the JSON file beside it is missing.
-        ValueError: Where they do not fit together.
+        FileNotFoundError: If the file or its sidecar is missing.
+        ValueError: If the file does not fit the sidecar.
     """
     for file in (path, beside(path)):
         if not file.is_file():
@@ -72,12 +82,12 @@ def verified(path):
     return content
 
 
-def _tensors(model, details):
+def _tensors(model: keras.Model, details: dict[str, dict]) -> dict[str, dict[str, Any]]:
+    """Shape (-1 for any number of rows), type and meaning by name; range if any."""
     return {name: _tensor(model, name, detail) for name, detail in details.items()}
 
 
-def _tensor(model, name, detail):
-    """Shape (-1 for any number of rows), type, meaning, and range if it has one."""
+def _tensor(model: keras.Model, name: str, detail: dict[str, Any]) -> dict[str, Any]:
     known = model.inputs.get(name)
     tensor = {
         "shape": np.asarray(detail["shape_signature"]).tolist(),
