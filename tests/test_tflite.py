@@ -12,7 +12,9 @@ from tensorflow.lite.python import schema_py_generated as schema
 import tfvae
 from tests.checks import MODELS, SHAPE
 from tests.exports import EXPORTED, assert_same, build, inputs_of
-from tfvae.export import load_tflite, parity, tflite, to_tflite
+from tfvae.export import load_tflite, tflite, to_tflite
+from tfvae.inputs import Input
+from tfvae.signatures import Signature
 
 LITE_SCRIPT = """
 import sys
@@ -180,6 +182,22 @@ def test_inputs_and_outputs_are_explained(file):
     }
 
 
+def test_signatures_of_your_own_are_exported_and_explained(tmp_path):
+    model, scale = build("VAE"), Input("scale", (), low=0.0, high=2.0, meaning="factor")
+
+    def scaled(z, scale):
+        return {"z": z, "scaled": z * scale[:, None]}
+
+    own = {"scaled": Signature(scaled, (model.inputs["z"], scale))}
+    model.lite_signatures = lambda batch_size: own
+    told = about(to_tflite(model, tmp_path / "own.tflite"))["signatures"]["scaled"]
+    meanings = {name: tensor["meaning"] for name, tensor in told["inputs"].items()}
+    assert meanings == {"scale": "factor", "z": "latents"}
+    assert told["inputs"]["scale"]["range"] == [0, 2]
+    meanings = {name: tensor["meaning"] for name, tensor in told["outputs"].items()}
+    assert meanings == {"scaled": "", "z": "latents"}
+
+
 # What 8 bits change by much, with the weights of the test, and what they spoil.
 COARSE = ("PlanarFlowVAE", "VAE-spline-posterior")
 SPOILED = ("PixelCNN-residual-DiscretizedLogistic", "VAE-FlowPrior")
@@ -197,8 +215,7 @@ SPOILED = ("PixelCNN-residual-DiscretizedLogistic", "VAE-FlowPrior")
 def test_quantized_files_answer_nearly_as_the_model(name, quantize, tmp_path):
     model = build(name)
     x = (np.random.default_rng(0).random((20, *SHAPE)) < 0.3).astype("float32")
-    given = {s.name: parity.example(s, 20).numpy() for s in model.condition.specs()}
-    data = (x, *given.values()) if given else x
+    data = (x, model.condition.example(20).numpy()) if model.condition else x
     whole = to_tflite(model, tmp_path / "float32.tflite")
     kept = {"representative_data": data} if quantize == "int8" else {}
     path = tmp_path / "model.tflite"

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 
 from tfvae import checks
+from tfvae.inputs import Input
+from tfvae.signatures import Signature
 
 # Meaning of the outputs that are no inputs as well.
 _MEANING = {
@@ -27,6 +29,7 @@ def beside(path: pathlib.Path) -> pathlib.Path:
 
 def describe(
     model: keras.Model,
+    signatures: Mapping[str, Signature],
     name: str,
     content: bytes,
     differences: Mapping[str, float | None],
@@ -36,6 +39,7 @@ def describe(
 
     Args:
         model: The model that was exported.
+        signatures: Its signatures in the file, by name.
         name: Name of the `.tflite` file.
         content: Bytes of the `.tflite` file.
         differences: Largest difference of each signature from the model.
@@ -51,12 +55,13 @@ def describe(
         "quantize": quantize or "float32",
         "signatures": {},
     }
-    for key, difference in differences.items():
+    for key, signature in signatures.items():
         runner = interpreter.get_signature_runner(key)
+        known = model.inputs | {i.name: i for i in signature.inputs}
         about["signatures"][key] = {
-            "inputs": _tensors(model, runner.get_input_details()),
-            "outputs": _tensors(model, runner.get_output_details()),
-            "difference": difference,
+            "inputs": _tensors(known, runner.get_input_details()),
+            "outputs": _tensors(known, runner.get_output_details()),
+            "difference": differences[key],
         }
     return (json.dumps(about, indent=2) + "\n").encode()
 
@@ -82,18 +87,17 @@ def verified(path: pathlib.Path) -> bytes:
     return content
 
 
-def _tensors(model: keras.Model, details: dict[str, dict]) -> dict[str, dict[str, Any]]:
+def _tensors(
+    known: Mapping[str, Input], details: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
     """Shape (-1 for any number of rows), type and meaning by name; range if any."""
-    return {name: _tensor(model, name, detail) for name, detail in details.items()}
-
-
-def _tensor(model: keras.Model, name: str, detail: dict[str, Any]) -> dict[str, Any]:
-    known = model.inputs.get(name)
-    tensor = {
-        "shape": np.asarray(detail["shape_signature"]).tolist(),
-        "dtype": np.dtype(detail["dtype"]).name,
-        "meaning": known.meaning if known else _MEANING[name],
-    }
-    if known and known.range:
-        tensor["range"] = list(known.range)
-    return tensor
+    tensors = {}
+    for name, detail in details.items():
+        tensors[name] = {
+            "shape": np.asarray(detail["shape_signature"]).tolist(),
+            "dtype": np.dtype(detail["dtype"]).name,
+            "meaning": known[name].meaning if name in known else _MEANING.get(name, ""),
+        }
+        if name in known and known[name].range:
+            tensors[name]["range"] = list(known[name].range)
+    return tensors

@@ -100,7 +100,9 @@ def to_tflite(
         if typical:
             examples = {k: _typical_example(s, typical) for k, s in chosen.items()}
         differences = _compare(model, chosen, content, examples, quantize)
-        about = sidecar.describe(model, path.name, content, differences, quantize)
+        about = sidecar.describe(
+            model, chosen, path.name, content, differences, quantize
+        )
         files.replace(folder, {path: content, sidecar.beside(path): about})
     return path
 
