@@ -13,6 +13,8 @@ import tfvae
 from tests.checks import MODELS, SHAPE
 from tests.exports import EXPORTED, assert_same, build, inputs_of
 from tfvae.export import load_tflite, tflite, to_tflite
+from tfvae.inputs import Input
+from tfvae.signatures import Signature
 
 LITE_SCRIPT = """
 import sys
@@ -178,6 +180,22 @@ def test_inputs_and_outputs_are_explained(file):
     assert sample["outputs"] == {
         "x": {"shape": shape, "dtype": "float32", "meaning": meaning, "range": [0, 1]}
     }
+
+
+def test_signatures_of_your_own_are_exported_and_explained(tmp_path):
+    model, scale = build("VAE"), Input("scale", (), low=0.0, high=2.0, meaning="factor")
+
+    def scaled(z, scale):
+        return {"z": z, "scaled": z * scale[:, None]}
+
+    own = {"scaled": Signature(scaled, (model.inputs["z"], scale))}
+    model.lite_signatures = lambda batch_size: own
+    told = about(to_tflite(model, tmp_path / "own.tflite"))["signatures"]["scaled"]
+    meanings = {name: tensor["meaning"] for name, tensor in told["inputs"].items()}
+    assert meanings == {"scale": "factor", "z": "latents"}
+    assert told["inputs"]["scale"]["range"] == [0, 2]
+    meanings = {name: tensor["meaning"] for name, tensor in told["outputs"].items()}
+    assert meanings == {"scaled": "", "z": "latents"}
 
 
 # What 8 bits change by much, with the weights of the test, and what they spoil.

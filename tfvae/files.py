@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
@@ -16,11 +17,11 @@ MANIFEST = "manifest.json"
 
 
 @contextlib.contextmanager
-def scratch(parent):
-    """A temporary folder `.tmp-*` in `parent`, gone at the end unless renamed.
+def scratch(parent: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary folder `.tmp-*` in `parent`, removed at the end unless renamed.
 
     Raises:
-        ValueError: Where `parent` is a file or cannot be written to.
+        ValueError: If `parent` is a file or cannot be written to.
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -39,12 +40,12 @@ def scratch(parent):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def replace(folder, files):
-    """Puts files in their places, each whole: written to a scratch folder first.
+def replace(folder: pathlib.Path, files: Mapping[pathlib.Path, bytes]) -> None:
+    """Writes files to a scratch folder first, then moves each whole to its place.
 
     Args:
         folder: A `scratch` folder of their parent.
-        files: Dict of their bytes by path.
+        files: Content of each file by path.
     """
     for path, content in files.items():
         (folder / path.name).write_bytes(content)
@@ -53,20 +54,20 @@ def replace(folder, files):
         os.replace(folder / path.name, path)
 
 
-def write_manifest(folder):
-    """Writes the SHA-256 of every file below a folder, and all of it to the disk."""
+def write_manifest(folder: pathlib.Path) -> None:
+    """Writes the SHA-256 of every file below a folder, and syncs all to the disk."""
     text = json.dumps({"sha256": _sums(folder)}, indent=2) + "\n"
     (folder / MANIFEST).write_text(text)
     for path in [folder, *folder.rglob("*")]:
         sync(path)
 
 
-def verify(folder):
+def verify(folder: pathlib.Path) -> None:
     """Checks the files below a folder against its manifest.
 
     Raises:
-        FileNotFoundError: Where there is no manifest.
-        ValueError: Where a file in it is missing or differs.
+        FileNotFoundError: If there is no manifest.
+        ValueError: If a file in the manifest is missing or differs.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():
@@ -82,20 +83,20 @@ def verify(folder):
         checks.fail(expected, hint=hint, path=str(folder))
 
 
-def _sums(folder):
+def _sums(folder: pathlib.Path) -> dict[str, str]:
     files = (path for path in folder.rglob("*") if path.is_file())
     sums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
     return {name: sums[name] for name in sorted(sums) if name != MANIFEST}
 
 
-def sha256(path):
+def sha256(path: pathlib.Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync(path):
-    """Has the operating system write a file or folder to the disk."""
+def sync(path: pathlib.Path) -> None:
+    """Makes the operating system write a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

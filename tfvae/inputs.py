@@ -28,6 +28,7 @@ class Input:
         num_classes: Number of classes if the input is a label from 0; else 0.
         levels: Number of evenly spaced values from 0 to 1 if no others are allowed;
             else 0.
+        masks: Name of the input that counts only where this one, a mask, is true.
         because: The part of the model that needs this range, for messages.
         meaning: A phrase for the sidecar of a TFLite file.
     """
@@ -39,6 +40,7 @@ class Input:
     high: float = math.inf
     num_classes: int = 0
     levels: int = 0
+    masks: str = ""
     because: str = ""
     meaning: str = ""
 

@@ -4,30 +4,45 @@ import contextlib
 import io
 import os
 import pathlib
+import pickle
 import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.signatures import Signature
 
-_CODE = "import sys; from tfvae.export import quantize; quantize.main(sys.argv[1])"
+_CODE = "from tfvae.export import quantize; quantize.main()"
+# Rows of representative data that are used: more change the ranges little.
+NUM_ROWS = 100
+
+# Inputs of a signature by name.
+Arrays = dict[str, np.ndarray]
 
 
-def convert(folder, names, quantize=None, rows=None):
-    """The bytes of a TFLite file with built-in operators only.
+def convert(
+    folder: pathlib.Path,
+    names: Sequence[str],
+    quantize: str | None = None,
+    rows: Sequence[tuple[str, Arrays]] = (),
+) -> bytes:
+    """Bytes of a TFLite file with built-in operators only.
 
     Args:
-        folder: `pathlib.Path` of a SavedModel.
-        names: Its signatures to keep.
-        quantize: How numbers are held, as in `to_tflite`.
-        rows: For int8, pairs of a signature and typical inputs.
+        folder: Folder of a SavedModel.
+        names: Signatures to keep.
+        quantize: Type of the numbers, as in `to_tflite`.
+        rows: For int8, pairs of the name of a signature and its typical inputs.
 
     Raises:
-        RuntimeError: Where TFLite lacks an operator, which is named.
+        RuntimeError: If TFLite lacks an operator; the message names the operator.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), names)
     ops = tf.lite.OpsSet
@@ -51,63 +66,50 @@ def convert(folder, names, quantize=None, rows=None):
         raise RuntimeError(f"TFLite cannot hold {names}: {reason}") from error
 
 
-def convert_to_int8(folder, names, rows):
-    """As `convert`, where the calibrator may crash, as it does on some loops.
+def convert_to_int8(
+    folder: pathlib.Path, names: Sequence[str], rows: Sequence[tuple[str, Arrays]]
+) -> bytes:
+    """As `convert`, in a process of its own: the calibrator crashes on some loops.
 
-    Args:
-        folder: `pathlib.Path` of a SavedModel, in a folder for files that pass by.
-        names: Its signatures to keep.
-        rows: Pairs of a signature and typical inputs.
-
-    Raises:
-        RuntimeError: Where it fails or crashes.
+    The folder's parent holds the result until it is read.
     """
-    place = folder.parent
-    keys = ((f"{i}/{name}", row) for i, (name, row) in enumerate(rows))
-    np.savez(
-        place / "rows", **{f"{k}/{n}": v for k, row in keys for n, v in row.items()}
-    )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", _CODE, folder]
-    done = subprocess.run(command, env=environment, capture_output=True)
-    if (place / "error").exists():
-        raise RuntimeError((place / "error").read_text())
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE],
+        input=pickle.dumps((folder, names, rows)),
+        env=environment,
+        capture_output=True,
+    )
+    if (folder.parent / "error").exists():
+        raise RuntimeError((folder.parent / "error").read_text())
     if done.returncode:
         raise RuntimeError(f"TFLite's converter crashed on {names} in int8.")
-    return (place / "int8").read_bytes()
+    return (folder.parent / "int8").read_bytes()
 
 
-def main(folder):
-    """What the process for int8 does, from the files to those that pass by."""
-    folder = pathlib.Path(folder)
-    rows = {}
-    for key, value in np.load(folder.parent / "rows.npz", allow_pickle=False).items():
-        row, _, argument = key.rpartition("/")
-        rows.setdefault(row, {})[argument] = value
-    pairs = [(row.partition("/")[2], inputs) for row, inputs in rows.items()]
-    names = list(dict.fromkeys(name for name, _ in pairs))
+def main() -> None:
+    """Runs the process of `convert_to_int8`: arguments on stdin, result in a file."""
+    folder, names, rows = pickle.load(sys.stdin.buffer)
     try:
-        content = convert(folder, names, "int8", pairs)
+        content = convert(folder, names, "int8", rows)
     except RuntimeError as error:
         (folder.parent / "error").write_text(str(error))
     else:
         (folder.parent / "int8").write_bytes(content)
 
 
-# More change little in what ranges are found.
-NUM_ROWS = 100
-
-
-def typical_inputs(model, signatures, data):
-    """Typical rows of every input by name: data, their latents, noise.
+def typical_inputs(
+    model: keras.Model, signatures: Mapping[str, Signature], data: Any
+) -> Arrays:
+    """Typical rows of every input by name: data, their latents, made-up noise.
 
     Args:
         model: A built model.
-        signatures: Dict of `Signature` by name, none of them random.
-        data: x `[rows, *event_shape]`, `(x, u)` of a conditional model, or a data set.
+        signatures: Signatures that need the inputs, by name.
+        data: x `[rows, *event_shape]`, `(x, u)` for a conditional model, or a data set.
 
     Raises:
-        ValueError: Where it is missing, empty or does not fit the model.
+        ValueError: If the data are missing, empty or do not fit the model.
     """
     if data is None:
         checks.fail("given: it shows the ranges of numbers", representative_data=data)
@@ -116,26 +118,34 @@ def typical_inputs(model, signatures, data):
     except (TypeError, ValueError) as error:
         message = f"`representative_data` must fit the model. {error}"
         raise type(error)(message) from error
-    num_rows = len(inputs["x"])
+    num_rows = min(map(len, inputs.values()))
     if not num_rows:
         checks.fail("one row or more", representative_data="none")
-    for spec in (spec for s in signatures.values() for spec in s.inputs):
-        if spec.name == "z" and "encode" in model.signatures():
-            inputs["z"] = model.call_signature("encode", **inputs)["z"].numpy()
-        elif spec.name not in inputs:
-            inputs[spec.name] = spec.example(num_rows).numpy()
-    return inputs
+    if "encode" in model.signatures():
+        latents = model.call_signature("encode", **inputs)
+        inputs |= {name: value.numpy() for name, value in latents.items()}
+    needed = {i.name: i for signature in signatures.values() for i in signature.inputs}
+    made_up = {k: i.example(num_rows).numpy() for k, i in needed.items()}
+    return made_up | inputs
 
 
-def batch(signature, inputs, begin=0, size=1):
-    """So many of the typical rows, from one on; as many as the signature wants."""
+def batch(
+    signature: Signature, inputs: Arrays, begin: int = 0, size: int = 1
+) -> Arrays:
+    """Typical rows for a signature, as many as its batch size if that is fixed.
+
+    The rows start at `begin`, and repeat if there are too few.
+    """
     rows = begin + np.arange(signature.batch_size or size)
-    return {s.name: inputs[s.name][rows % len(inputs["x"])] for s in signature.inputs}
+    values = {i.name: inputs[i.name] for i in signature.inputs}
+    return {name: value[rows % len(value)] for name, value in values.items()}
 
 
-def representative_dataset(signatures, inputs):
+def representative_dataset(
+    signatures: Mapping[str, Signature], inputs: Arrays
+) -> Iterator[tuple[str, Arrays]]:
     """All typical rows for every signature, as a TFLite converter asks for them."""
+    num_rows = min(map(len, inputs.values()))
     for name, signature in signatures.items():
-        step = signature.batch_size or 1
-        for begin in range(0, len(inputs["x"]), step):
+        for begin in range(0, num_rows, signature.batch_size or 1):
             yield name, batch(signature, inputs, begin)

@@ -1,103 +1,86 @@
 """SavedModels in numbered versions, as TF Serving reads them."""
 
+import functools
+import os
 import pathlib
+from collections.abc import Mapping
+from typing import Annotated, Any
 
+import keras
 import tensorflow as tf
 
 from tfvae import checks, files
 from tfvae.export import parity, serving
+from tfvae.signatures import Signature
+
+# A version as TF Serving counts them.
+Version = Annotated[int, functools.partial(checks.integer, maximum=2**63 - 1)]
 
 
-def to_saved_model(model, path, *, version=None):
+@checks.checked
+def to_saved_model(
+    model: keras.Model, path: str | os.PathLike[str], *, version: Version | None = None
+) -> pathlib.Path:
     """Publishes a model as the next version below `path`, ready for TF Serving.
 
-    The SavedModel is written beside its place, every signature is loaded back and
-    compared with the model, requests to warm up with and a manifest of SHA-256 sums are
-    added, and only then is the folder renamed to its number: a version is whole or
-    absent, and none is overwritten. What is served refuses wrong shapes by itself, and
-    answers a row with NaN or Inf with NaN, apart from the rows beside it.
+    Each signature is written, loaded back and compared with the model. The version also
+    holds warm-up requests and a manifest of SHA-256 sums. Its folder is written beside
+    its place and renamed at the end: a version is whole or absent, and none is
+    overwritten. A server with this version refuses wrong shapes. It answers a row with
+    NaN or Inf with NaN, and the rows beside it as usual.
 
     Args:
         model: A built model of this package.
-        path: Folder of the versions, made where it is missing.
-        version: A positive integer; the highest there plus one when left out.
+        path: Folder of the versions; made if it is missing.
+        version: A positive integer; the highest in the folder plus one when left out.
 
     Returns:
-        The `pathlib.Path` of the version, for instance `path/1`.
+        The folder of the version, for instance `path/1`.
 
     Raises:
-        TypeError: Where `model` is no model of this package or `version` no integer.
-        ValueError: Where the model is not built, the version exists or is below 1, or
-            the folder cannot be written to.
-        RuntimeError: Where a signature on disk answers otherwise than the model.
+        RuntimeError: If a signature on disk answers otherwise than the model.
 
     Example:
-        >>> model = tfvae.VAE(
-        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
-        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
-        ...     latent_dim=2,
-        ... )
-        >>> tfvae.export.to_saved_model(model, tempfile.mkdtemp()).name
+        >>> tfvae.export.to_saved_model(model, folder + "/vae").name
         '1'
     """
-    signatures = parity.check_model(model)
-    if version is not None:
-        checks.integer(maximum=2**63 - 1, version=version)  # as the server counts
-    path = pathlib.Path(path)
+    signatures, path = parity.check_model(model), pathlib.Path(path)
     _check_free(path, version)
     with files.scratch(path) as folder:
-        _write(model, signatures, folder)
+        _write(signatures, folder)
         return _publish(folder, path, version)
 
 
-def to_folder(model, path):
-    """Writes a SavedModel as `to_saved_model` does, but as the folder itself.
-
-    Args:
-        model: A built model of this package.
-        path: A folder that is not there yet.
-
-    Returns:
-        The `pathlib.Path` of the folder.
-
-    Raises:
-        TypeError: Where `model` is no model of this package.
-        ValueError: Where the model is not built, or the folder is there.
-        RuntimeError: Where a signature on disk answers otherwise than the model.
-    """
+def to_folder(model: keras.Model, path: str | os.PathLike[str]) -> pathlib.Path:
+    """As `to_saved_model`, but `path` itself becomes the folder of the version."""
     signatures, path = parity.check_model(model), pathlib.Path(path)
     if path.suffix == ".tflite":
         checks.fail("a folder, or format 'litert' be given", path=str(path))
     _check_absent(path)
     with files.scratch(path.parent) as folder:
-        _write(model, signatures, folder)
+        _write(signatures, folder)
         _check_absent(path)
         folder.rename(path)
     return path
 
 
-def load_saved_model(path):
-    """A SavedModel with its signatures, if its files are those that were written.
+def load_saved_model(path: str | os.PathLike[str]) -> Any:
+    """Loads a SavedModel with its signatures if its files are as they were written.
 
-    TensorFlow itself trusts files: of damaged ones it may answer anything, or crash.
+    TensorFlow itself does not check files: damaged ones may give any answer or a crash.
 
     Args:
         path: Folder of a version, as `to_saved_model` returns it.
 
     Returns:
-        What `tf.saved_model.load` gives.
+        The result of `tf.saved_model.load`.
 
     Raises:
-        FileNotFoundError: Where there is no manifest.
-        ValueError: Where a file in it is missing or differs, or it is no version.
+        FileNotFoundError: If there is no manifest.
+        ValueError: If a file in the manifest is missing or differs.
 
     Example:
-        >>> model = tfvae.VAE(
-        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
-        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
-        ...     latent_dim=2,
-        ... )
-        >>> version = tfvae.export.to_saved_model(model, tempfile.mkdtemp())
+        >>> version = tfvae.export.to_saved_model(model, folder)
         >>> decode = tfvae.export.load_saved_model(version).signatures["decode"]
         >>> decode(z=tf.zeros([3, 2]))["x"].shape
         TensorShape([3, 8, 8, 1])
@@ -109,15 +92,17 @@ def load_saved_model(path):
     return tf.saved_model.load(str(path))
 
 
-def _write(model, signatures, folder):
+def _write(signatures: Mapping[str, Signature], folder: pathlib.Path) -> None:
     strict = {name: serving.strict(s) for name, s in signatures.items()}
     parity.write(strict, folder)
-    serving.write_warmup(model, folder)
+    serving.write_warmup(signatures, folder)
     files.write_manifest(folder)
     folder.chmod(0o755)
 
 
-def _publish(folder, path, version):
+def _publish(
+    folder: pathlib.Path, path: pathlib.Path, version: int | None
+) -> pathlib.Path:
     """Renames to the version, or to the next that no other exporter has taken."""
     while True:
         target = path / str(version or _next_version(path))
@@ -132,17 +117,17 @@ def _publish(folder, path, version):
         return target
 
 
-def _check_free(path, version):
+def _check_free(path: pathlib.Path, version: int | None) -> None:
     if version is not None and (path / str(version)).exists():
         expected = f"a version that is not yet in {str(path)!r}"
         checks.fail(expected, version=version)
 
 
-def _check_absent(path):
+def _check_absent(path: pathlib.Path) -> None:
     if path.exists():
         checks.fail("a folder that is not there yet", path=str(path))
 
 
-def _next_version(path):
+def _next_version(path: pathlib.Path) -> int:
     numbers = [int(p.name) for p in path.iterdir() if p.name.isdecimal()]
     return max(numbers, default=0) + 1

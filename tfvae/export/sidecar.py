@@ -1,11 +1,17 @@
-"""What is told beside a TFLite file: meaning of inputs and outputs, and its SHA-256."""
+"""The JSON sidecar of a TFLite file: meaning of inputs and outputs, and its SHA-256."""
 
 import hashlib
 import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
 
 from tfvae import checks
+from tfvae.inputs import Input
+from tfvae.signatures import Signature
 
 # Meaning of the outputs that are no inputs as well.
 _MEANING = {
@@ -16,20 +22,28 @@ _MEANING = {
 }
 
 
-def beside(path):
-    """Path of the JSON file of a `.tflite` file."""
+def beside(path: pathlib.Path) -> pathlib.Path:
+    """Path of the sidecar of a `.tflite` file."""
     return path.with_name(f"{path.name}.json")
 
 
-def describe(model, name, content, differences, quantize):
-    """The JSON file, as bytes.
+def describe(
+    model: keras.Model,
+    signatures: Mapping[str, Signature],
+    name: str,
+    content: bytes,
+    differences: Mapping[str, float | None],
+    quantize: str | None,
+) -> bytes:
+    """Content of the sidecar.
 
     Args:
         model: The model that was exported.
+        signatures: Its signatures in the file, by name.
         name: Name of the `.tflite` file.
-        content: Its bytes.
-        differences: Of each signature, its largest difference from the model.
-        quantize: How numbers are held.
+        content: Bytes of the `.tflite` file.
+        differences: Largest difference of each signature from the model.
+        quantize: Type of the numbers, as in `to_tflite`.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -41,22 +55,23 @@ def describe(model, name, content, differences, quantize):
         "quantize": quantize or "float32",
         "signatures": {},
     }
-    for key, difference in differences.items():
+    for key, signature in signatures.items():
         runner = interpreter.get_signature_runner(key)
+        known = model.inputs | {i.name: i for i in signature.inputs}
         about["signatures"][key] = {
-            "inputs": _tensors(model, runner.get_input_details()),
-            "outputs": _tensors(model, runner.get_output_details()),
-            "difference": difference,
+            "inputs": _tensors(known, runner.get_input_details()),
+            "outputs": _tensors(known, runner.get_output_details()),
+            "difference": differences[key],
         }
     return (json.dumps(about, indent=2) + "\n").encode()
 
 
-def verified(path):
-    """Bytes of a `.tflite` file, which are those that were written.
+def verified(path: pathlib.Path) -> bytes:
+    """Returns the bytes of a `.tflite` file if they have the SHA-256 in its sidecar.
 
     Raises:
-        FileNotFoundError: Where it or the JSON file beside it is missing.
-        ValueError: Where they do not fit together.
+        FileNotFoundError: If the file or its sidecar is missing.
+        ValueError: If the file does not fit the sidecar.
     """
     for file in (path, beside(path)):
         if not file.is_file():
@@ -72,18 +87,17 @@ def verified(path):
     return content
 
 
-def _tensors(model, details):
-    return {name: _tensor(model, name, detail) for name, detail in details.items()}
-
-
-def _tensor(model, name, detail):
-    """Shape (-1 for any number of rows), type, meaning, and range if it has one."""
-    known = model.inputs.get(name)
-    tensor = {
-        "shape": np.asarray(detail["shape_signature"]).tolist(),
-        "dtype": np.dtype(detail["dtype"]).name,
-        "meaning": known.meaning if known else _MEANING[name],
-    }
-    if known and known.range:
-        tensor["range"] = list(known.range)
-    return tensor
+def _tensors(
+    known: Mapping[str, Input], details: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Shape (-1 for any number of rows), type and meaning by name; range if any."""
+    tensors = {}
+    for name, detail in details.items():
+        tensors[name] = {
+            "shape": np.asarray(detail["shape_signature"]).tolist(),
+            "dtype": np.dtype(detail["dtype"]).name,
+            "meaning": known[name].meaning if name in known else _MEANING.get(name, ""),
+        }
+        if name in known and known[name].range:
+            tensors[name]["range"] = list(known[name].range)
+    return tensors

@@ -1,80 +1,86 @@
 """TFLite files of built-in operators, for phones and browsers."""
 
 import contextlib
+import functools
+import os
 import pathlib
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
+import keras
 import numpy as np
+import numpy.typing as npt
 
 from tfvae import checks, files
+from tfvae.checks import PositiveInt
 from tfvae.export import parity, sidecar
 from tfvae.export.quantize import (
+    Arrays,
     batch,
     convert,
     convert_to_int8,
     representative_dataset,
     typical_inputs,
 )
+from tfvae.signatures import Signature
 
 # Differences from the model that are no surprise, relative to values above 1.
 QUANTIZATIONS = {"float16": 0.01, "dynamic_range": 0.1, "int8": 0.2}
-# What 8 bits do not hold: sums over many elements, scales near 0.
+# Signatures that 8 bits spoil: sums over many elements, scales near 0.
 DENSITIES = ("log_prob", "prior")
 OPTIONS = ("signatures", "batch_size", "quantize", "representative_data")
 
+Quantization = Annotated[str, functools.partial(checks.one_of, QUANTIZATIONS)]
 
+
+@checks.checked
 def to_tflite(
-    model,
-    path,
-    signatures=None,
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    signatures: Sequence[str] | None = None,
     *,
-    batch_size=None,
-    quantize=None,
-    representative_data=None,
-):
+    batch_size: PositiveInt | None = None,
+    quantize: Quantization | None = None,
+    representative_data: Any = None,
+) -> pathlib.Path:
     """Writes a `.tflite` file with named signatures and built-in operators only.
 
-    `sample(noise)` takes its noise from outside, so that its answer can be compared:
-    standard normal, or uniform for autoregressive models; `sample_random()` draws its
-    own. Every signature is run by LiteRT and compared with the model before the file
-    is put in its place: to 1e-5; where it is quantized with a warning if the difference
-    is large, and an error if most of what it draws pixel by pixel is another. Beside it
-    `<path>.json` says what inputs and outputs mean, how large the differences are, and
-    has the SHA-256 that `load_tflite` checks. Models under mixed precision are exported
-    in float32.
+    `sample(noise)` takes its noise as an input, so that its answer can be compared:
+    uniform noise for autoregressive models, else standard normal. `sample_random()`
+    draws its own noise. LiteRT runs every signature; its answers are compared with the
+    model before the file is put in its place. In float32 they differ by at most 1e-5. A
+    quantized file gives a warning if a difference is large, and an error if most of the
+    elements that a signature draws one by one differ. Models under mixed precision are
+    exported in float32.
+
+    The sidecar `<path>.json` holds the meaning of inputs and outputs, the differences,
+    and the SHA-256 that `load_tflite` checks.
 
     Args:
         model: A built model of this package.
         path: File to write, ending in `.tflite`; replaced as a whole.
         signatures: Names among the model's `lite_signatures`; all when left out.
-        batch_size: Rows of every input and output, as browsers want it; any number
-            when left out, and one image in an answer of `sample_random`.
-        quantize: `"float16"` halves the weights; `"dynamic_range"` has them in 8 bits
-            and computes products in integers where that pays; `"int8"` computes all in
-            8 bits between float inputs and outputs, but neither densities (`log_prob`,
-            `prior`) nor `sample_random`. float32 when left out.
-        representative_data: For `"int8"`, typical x `[rows, *event_shape]`, `(x, u)` of
-            a conditional model, or a data set: a hundred rows show the ranges of all
+        batch_size: Rows of every input and output, fixed as browsers need it. When left
+            out, any number, and one image in an answer of `sample_random`.
+        quantize: Type of the numbers; float32 when left out. `"float16"` halves the
+            size of the weights. `"dynamic_range"` keeps weights in 8 bits and computes
+            products in integers if that is faster. `"int8"` computes everything in 8
+            bits between float inputs and outputs; the file has neither densities
+            (`log_prob`, `prior`) nor `sample_random`.
+        representative_data: For `"int8"`, typical x `[rows, *event_shape]`, `(x, u)`
+            for a conditional model, or a data set. 100 rows show the ranges of all
             numbers.
 
     Returns:
-        The `pathlib.Path` of the file.
+        The path of the file.
 
     Raises:
-        TypeError: Where `model` is no model of this package.
-        ValueError: Where the model is not built, the path is not a `.tflite` file that
-            can be written, a signature is unknown, or representative data are missing,
-            empty or not finite.
-        RuntimeError: Where TFLite lacks an operator, which is named, answers otherwise
-            than the model, or its converter crashes, as for int8 on some loops.
+        RuntimeError: If TFLite lacks an operator, a signature answers otherwise than
+            the model, or the converter crashes, as for int8 on some loops.
 
     Example:
-        >>> model = tfvae.VAE(
-        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
-        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
-        ...     latent_dim=2,
-        ... )
-        >>> path = tempfile.mkdtemp() + "/vae.tflite"
+        >>> path = folder + "/vae.tflite"
         >>> tfvae.export.to_tflite(model, path, ["decode", "sample"]).name
         'vae.tflite'
     """
@@ -82,8 +88,6 @@ def to_tflite(
     path = pathlib.Path(path)
     if path.suffix != ".tflite" or path.is_dir():
         checks.fail("a file that ends in .tflite", path=str(path))
-    if quantize is not None:
-        checks.one_of(QUANTIZATIONS, quantize=str(quantize))
     chosen = _choose(model, signatures, batch_size, quantize)
     typical = None
     if quantize == "int8":
@@ -91,38 +95,35 @@ def to_tflite(
     elif representative_data is not None:
         checks.fail('left out, as quantize is not "int8"', representative_data="data")
     with files.scratch(path.parent) as folder, _in_float32(model):
-        questions = parity.write(chosen, folder / "saved_model")
+        examples = parity.write(chosen, folder / "saved_model")
         content = _convert(folder / "saved_model", chosen, quantize, typical)
         if typical:
-            questions = _typical_questions(chosen, typical)
-        differences = _compare(model, content, questions, quantize)
-        about = sidecar.describe(model, path.name, content, differences, quantize)
+            examples = {k: _typical_example(s, typical) for k, s in chosen.items()}
+        differences = _compare(model, chosen, content, examples, quantize)
+        about = sidecar.describe(
+            model, chosen, path.name, content, differences, quantize
+        )
         files.replace(folder, {path: content, sidecar.beside(path): about})
     return path
 
 
-def load_tflite(path):
-    """The LiteRT interpreter over a file that is as `to_tflite` wrote it.
+def load_tflite(path: str | os.PathLike[str]) -> Any:
+    """Loads a file in LiteRT if it is as `to_tflite` wrote it.
 
-    LiteRT itself trusts files: of a damaged one it may answer anything, or crash.
+    LiteRT itself does not check files: damaged ones may give any answer or a crash.
 
     Args:
-        path: A `.tflite` file, with its JSON file beside it.
+        path: A `.tflite` file, with its sidecar beside it.
 
     Returns:
         An `ai_edge_litert.interpreter.Interpreter`.
 
     Raises:
-        FileNotFoundError: Where one of the files is missing.
-        ValueError: Where the file differs from what was written.
+        FileNotFoundError: If the file or its sidecar is missing.
+        ValueError: If the file does not fit the sidecar.
 
     Example:
-        >>> model = tfvae.VAE(
-        ...     tfvae.networks.mlp_encoder((8, 8, 1), [64]),
-        ...     tfvae.networks.mlp_decoder((8, 8, 1), [64]),
-        ...     latent_dim=2,
-        ... )
-        >>> path = tfvae.export.to_tflite(model, tempfile.mkdtemp() + "/vae.tflite")
+        >>> path = tfvae.export.to_tflite(model, folder + "/vae.tflite")
         >>> decode = tfvae.export.load_tflite(path).get_signature_runner("decode")
         >>> decode(z=np.zeros([1, 2], "float32"))["x"].shape
         (1, 8, 8, 1)
@@ -132,16 +133,19 @@ def load_tflite(path):
     return Interpreter(model_content=sidecar.verified(pathlib.Path(path)))
 
 
-def _choose(model, names, batch_size, quantize):
-    """Signatures by name, of a fixed batch where there is one."""
-    if batch_size is not None:
-        checks.integer(batch_size=batch_size)
+def _choose(
+    model: keras.Model,
+    names: Sequence[str] | None,
+    batch_size: int | None,
+    quantize: str | None,
+) -> dict[str, Signature]:
+    """Signatures by name, with the batch size if there is one."""
     available = model.lite_signatures(batch_size or 1)
     if not available:
         raise RuntimeError(f"TFLite lacks the operators of a {type(model).__name__}.")
-    if quantize == "int8":  # whose ranges are found by running it on examples
-        lacking = {*DENSITIES, *(k for k, s in available.items() if s.random)}
-        available = {k: available[k] for k in available if k not in lacking}
+    if quantize == "int8":  # needs examples of every input to find ranges of numbers
+        held = {k: s for k, s in available.items() if not s.random}
+        available = {k: s for k, s in held.items() if k not in DENSITIES}
     names = list(available) if names is None else names
     if isinstance(names, str) or not names:
         checks.fail("a list of one or more names", signatures=names)
@@ -152,8 +156,8 @@ def _choose(model, names, batch_size, quantize):
 
 
 @contextlib.contextmanager
-def _in_float32(model):
-    """Has the layers compute in float32: TFLite's operators know no float16."""
+def _in_float32(model: keras.Model) -> Iterator[None]:
+    """Makes the layers compute in float32: TFLite's operators know no float16."""
     layers = list(model._flatten_layers())
     policies = [layer.dtype_policy for layer in layers]
     for layer in layers:
@@ -165,31 +169,39 @@ def _in_float32(model):
             layer.dtype_policy = policy
 
 
-def _convert(folder, signatures, quantize, typical):
+def _convert(
+    folder: pathlib.Path,
+    signatures: Mapping[str, Signature],
+    quantize: str | None,
+    typical: Arrays | None,
+) -> bytes:
     if quantize != "int8":
         return convert(folder, list(signatures), quantize)
-    rows = representative_dataset(signatures, typical)
+    rows = list(representative_dataset(signatures, typical))
     return convert_to_int8(folder, list(signatures), rows)
 
 
-def _typical_questions(signatures, typical):
-    inputs = {k: batch(s, typical, size=10) for k, s in signatures.items()}
-    return {
-        k: (inputs[k], parity.expected_outputs(s, inputs[k]))
-        for k, s in signatures.items()
-    }
+def _typical_example(signature: Signature, typical: Arrays) -> parity.Example:
+    inputs = batch(signature, typical, size=10)
+    return inputs, parity.expected_outputs(signature, inputs)
 
 
-def _compare(model, content, questions, quantize):
-    """Differences of each signature from the model; None of those that draw noise."""
+def _compare(
+    model: keras.Model,
+    signatures: Mapping[str, Signature],
+    content: bytes,
+    examples: Mapping[str, parity.Example],
+    quantize: str | None,
+) -> dict[str, float | None]:
+    """Difference of each signature from the model; None if it draws its own noise."""
     from ai_edge_litert.interpreter import Interpreter
 
-    differences = {}
-    for name, (inputs, wanted) in questions.items():
+    noise, differences = model.inputs["noise"], {}
+    for name, (inputs, wanted) in examples.items():
         runner = Interpreter(model_content=content).get_signature_runner(name)
         if quantize and wanted:
-            uniform = model.inputs["noise"].range is not None
-            drawn = uniform and name in ("sample", "complete")
+            # Uniform noise: elements of x are drawn one by one.
+            drawn = noise.range is not None and noise in signatures[name].inputs
             change = _share if drawn else parity.difference
             answer = runner(**inputs)
             differences[name] = max(change(v, answer[k]) for k, v in wanted.items())
@@ -199,13 +211,13 @@ def _compare(model, content, questions, quantize):
     return differences
 
 
-def _share(wanted, got):
-    """Of what is drawn one by one, where small differences grow, how many differ."""
+def _share(wanted: npt.ArrayLike, got: npt.ArrayLike) -> float:
+    """Share of the elements that differ: if drawn one by one, differences grow."""
     return float(np.mean(~(np.abs(wanted - got) < 0.01)))
 
 
-def _judge(name, difference, quantize, drawn):
-    """Tells of what quantization changes by much, and refuses what it spoils."""
+def _judge(name: str, difference: float, quantize: str, drawn: bool) -> None:
+    """Warns of a large difference by quantization, and refuses NaN or mostly others."""
     if not difference <= (0.5 if drawn else np.inf):
         raise RuntimeError(
             f"Nothing was published: with quantize={quantize!r} {name} does not answer "
@@ -215,5 +227,5 @@ def _judge(name, difference, quantize, drawn):
         warnings.warn(
             f"With quantize={quantize!r} {name} differs from the model by up to "
             f"{difference:.2g}, relative to values above 1.",
-            stacklevel=4,
+            stacklevel=5,
         )

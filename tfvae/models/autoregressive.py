@@ -91,7 +91,13 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         noise_dim = self.network.dim * self.likelihood.noise_dim + 1
         return Inputs(
             self.likelihood.input("x"),
-            Input("observed", shape, tf.bool, meaning="which elements of x are given"),
+            Input(
+                "observed",
+                shape,
+                tf.bool,
+                masks="x",
+                meaning="which elements of x are given",
+            ),
             SEED,
             Input("noise", (noise_dim,), low=0.0, high=1.0, meaning="uniform noise"),
             condition=self._condition,
