@@ -46,8 +46,7 @@ WRONG = [
     ("presets.get('vae_digits').sumary", "attr-defined"),
     ("runs.resume('runs/vae', epochs='ten')", "arg-type"),
     ("web.server(pathlib.Path('page'), port='8000')", "arg-type"),
-    # For when the models are annotated:
-    # ("tfvae.VAE(encoder, decoder, latent_dim='two')", "arg-type"),
+    ("tfvae.VAE(encoder, decoder, latent_dim='two')", "arg-type"),
 ]
 
 
