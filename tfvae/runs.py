@@ -18,6 +18,7 @@ import tensorflow as tf
 from tfvae import checks, presets
 from tfvae.loading import load
 from tfvae.presets import Config
+from tfvae.training.step import state
 
 # Seconds between two checkpoints.
 INTERVAL = 10
@@ -83,7 +84,7 @@ class Training(keras.callbacks.Callback):
         # Built again, as a new number of epochs means other schedules.
         self.set_model(presets.build(config, shape, steps))
         if model is not None:
-            pairs = zip(self.model.state(), model.state(), strict=True)
+            pairs = zip(state(self.model), state(model), strict=True)
             for variable, value in pairs:
                 variable.assign(value)
         self.monitor = _monitor(self.model)
@@ -153,7 +154,7 @@ class Training(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Records the epoch, keeps the best weights, and stops if training is done."""
         self.history.append({"epoch": epoch + 1, **(logs or {})})
-        self._state = [variable.numpy() for variable in self.model.state()]
+        self._state = [variable.numpy() for variable in state(self.model)]
         if self.best_epoch == len(self.history):
             self._best = self.model.get_weights()
         self.model.stop_training = self.is_done
@@ -170,7 +171,7 @@ class Training(keras.callbacks.Callback):
         if self._best is not None:
             self.model.set_weights(self._best)
             whole(self.run.model_file, self.model.save)
-        for variable, value in zip(self.model.state(), self._state, strict=True):
+        for variable, value in zip(state(self.model), self._state, strict=True):
             variable.assign(value)
         self.run.write("history.csv", _table(self.history))
         name = f"checkpoint-{len(self.history):06}.keras"
