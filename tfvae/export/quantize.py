@@ -125,8 +125,10 @@ def typical_inputs(
         latents = model.call_signature("encode", **inputs)
         inputs |= {name: value.numpy() for name, value in latents.items()}
     needed = {i.name: i for signature in signatures.values() for i in signature.inputs}
-    made_up = {k: i.example(num_rows).numpy() for k, i in needed.items()}
-    return made_up | inputs
+    for seed, (name, each) in enumerate(needed.items()):
+        if name not in inputs:  # else inputs of one seed would be correlated
+            inputs[name] = each.example(num_rows, seed).numpy()
+    return inputs
 
 
 def batch(
