@@ -35,7 +35,8 @@ class Signature(NamedTuple):
 
     def example(self, num_rows: int = 3) -> dict[str, tf.Tensor]:
         """Made-up inputs by name, of the batch size if it is fixed."""
-        return {i.name: i.example(self.batch_size or num_rows) for i in self.inputs}
+        num_rows = self.batch_size or num_rows
+        return {i.name: i.example(num_rows, seed) for seed, i in enumerate(self.inputs)}
 
     def compiled(self) -> tf.types.experimental.ConcreteFunction:
         """A concrete function that takes the inputs by position, in their order."""
