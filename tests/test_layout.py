@@ -6,9 +6,11 @@ import subprocess
 import sys
 from inspect import isabstract
 
+import keras
 import pytest
 
 import tfvae
+from tfvae.config import Configurable
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tfvae"
 
@@ -116,3 +118,10 @@ def test_concrete_methods_are_overridden_nowhere():
                     assert getattr(inherited, "__isabstractmethod__", False), (
                         f"{kind.__name__}.{name} overrides that of {base.__name__}"
                     )
+
+
+def test_what_is_described_by_its_arguments_is_registered():
+    for kind in classes():
+        if issubclass(kind, Configurable) and not isabstract(kind) and bases(kind):
+            name = f"tfvae>{kind.__name__}"
+            assert keras.saving.get_registered_object(name) is kind, kind

@@ -98,7 +98,7 @@ def mean_field(params: tf.Tensor) -> tfd.MultivariateNormalDiag:
 def gaussian_from_noise(
     gaussian: tfd.MultivariateNormalLinearOperator, noise: tf.Tensor
 ) -> Draw:
-    """`z = loc + scale noise` and its log-density, for any Gaussian of TFP."""
+    """`z = loc + scale noise` and its log-density, for Gaussians that hold a scale."""
     log_det = gaussian.bijector.forward_log_det_jacobian(noise, event_ndims=1)
     log_prob = gaussian.distribution.log_prob(noise) - log_det
     return gaussian.bijector.forward(noise), log_prob
