@@ -40,10 +40,12 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
     Example:
         >>> class Shift(tfvae.flows.Flow):
         ...     def forward(self, z, context=None):
-        ...         return z + context, tf.zeros_like(z[..., 0])
+        ...         z = z + context
+        ...         return z, tf.zeros_like(z[..., 0])
         ...
         ...     def inverse(self, z, context=None):
-        ...         return z - context, tf.zeros_like(z[..., 0])
+        ...         z = z - context
+        ...         return z, tf.zeros_like(z[..., 0])
         >>> flow = Shift(latent_dim=2, context_dim=2)
         >>> flow(tf.constant([[1.0, 2.0]])).forward(tf.zeros([1, 2])).numpy()
         array([[1., 2.]], dtype=float32)
@@ -86,7 +88,8 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
             context: `[..., context_dim]`, or None if `context_dim` is 0.
 
         Returns:
-            z, `[..., latent]`, and `log |det dz / dnoise|`, `[...]`.
+            z, `[..., latent]`, and `log |det dz / dnoise|`, `[...]`, the shape to which
+            noise and context broadcast.
         """
 
     @abc.abstractmethod

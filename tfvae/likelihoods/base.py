@@ -18,9 +18,9 @@ tfd = tfp.distributions
 class Likelihood(ConditionalDistribution):
     """Abstract `p(x | z)`, independent over the elements of x given z.
 
-    A subclass gives `params_size` and `element_distribution`. The decoder's last axis
-    holds `params_size` values for each channel of x: all channels of the first
-    parameter, then all of the second.
+    A subclass gives `params_size`, `element_distribution` and `from_noise`. The
+    decoder's last axis holds `params_size` values for each channel of x: all channels
+    of the first parameter, then all of the second.
 
     Args:
         decoder: Network from z `[batch, latent]` to the parameters
@@ -83,8 +83,9 @@ class Likelihood(ConditionalDistribution):
         """Elements of x as functions of noise.
 
         Args:
-            noise: Uniform noise `[..., noise_dim]`, above 0 and below 1.
-            params: `[..., params_size]`, for one element each.
+            noise: Uniform noise `[..., noise_dim]` below 1. It may be 0 in TFLite, whose
+                generator draws zeros.
+            params: `[..., params_size]`, the parameters of each element side by side.
 
         Returns:
             A tensor `[...]`.
