@@ -83,7 +83,7 @@ class Likelihood(ConditionalDistribution):
         """Elements of x as functions of noise.
 
         Args:
-            noise: Uniform noise `[..., noise_dim]` below 1. It may be 0 in TFLite, whose
+            noise: Uniform noise `[..., noise_dim]` below 1; 0 occurs in TFLite, whose
                 generator draws zeros.
             params: `[..., params_size]`, the parameters of each element side by side.
 
