@@ -25,7 +25,7 @@ CONSTRUCTORS = {
     "initial_scale": lambda v: likelihoods.Normal(
         decoder(), "learned", initial_scale=v
     ),
-    "network": lambda v: likelihoods.Bernoulli(v),
+    "decoder": lambda v: likelihoods.Bernoulli(v),
     "prior": lambda v: tfvae.VAE(encoder(), decoder(), prior=v, latent_dim=3),
     "objective": lambda v: tfvae.VAE(encoder(), decoder(), objective=v, latent_dim=3),
 }
@@ -43,7 +43,7 @@ BAD_ARGUMENTS = [
     ("num_steps", 0),
     *[("scale", value) for value in (0, -1, NAN, "learnt", None)],
     *[("initial_scale", value) for value in (0, -1, 1e-3, NAN, "0.1", None)],
-    *[("network", value) for value in ("mlp", None, lambda x: x)],
+    *[("decoder", value) for value in ("mlp", None, lambda x: x)],
     *[("prior", value) for value in ("normal", priors.StandardNormal(4))],
     ("objective", "elbo"),
 ]

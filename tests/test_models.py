@@ -39,10 +39,14 @@ def copy_variables(ours, theirs):
         yours.assign(mine)
 
 
+XLA = pytest.param("auto", marks=[pytest.mark.slow, pytest.mark.xla], id="xla")
+
+
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("jit_compile", [False, XLA])
 @pytest.mark.filterwarnings("ignore:Training ended with beta")
-def test_every_model_trains_reports_and_reloads(name, tmp_path):
-    model = compiled(name, jit_compile="auto")
+def test_every_model_trains_reports_and_reloads(name, jit_compile, tmp_path):
+    model = compiled(name, jit_compile=jit_compile)
     history = fit(model, epochs=2, validation_data=images(seed=1))
     for prefix in ("", "val_"):
         terms = {key: np.array(history[prefix + key]) for key in model.report.names}
@@ -187,6 +191,7 @@ FLEXIBLE = ["IAFVAE", "PlanarFlowVAE", "AuxiliaryVAE", "VAE-FlowPrior"]
 
 @pytest.mark.parametrize("name", FLEXIBLE)
 @pytest.mark.parametrize("jit_compile", ["auto", False])
+@pytest.mark.xla
 def test_nothing_is_traced_again_after_the_first_epoch(monkeypatch, name, jit_compile):
     model = compiled(name, jit_compile=jit_compile)
     calls, terms = [], type(model).terms

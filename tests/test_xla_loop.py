@@ -8,6 +8,8 @@ from tests.checks import MODELS, assert_same_state, images, state
 from tfvae.data import prefetch
 from tfvae.training import xla_loop
 
+pytestmark = pytest.mark.xla
+
 
 class Watch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):

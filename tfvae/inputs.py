@@ -267,9 +267,10 @@ def unzip(data: Any) -> tuple[Any, Any]:
     """
     if not isinstance(data, (tuple, list)):
         return data, None
-    data = [part for part in data if part is not None]  # as from `train_on_batch`
-    if len(data) not in (1, 2):
+    parts = [part for part in data if part is not None]  # as from `train_on_batch`
+    if len(parts) > 2 or not len(data):
         checks.fail("x, (x,) or (x, y)", data=f"a tuple of {len(data)}")
+    data = parts or [None]
     if len(data) == 2:
         return data[0], data[1]
     # `train_on_batch((x, y))` wraps the pair.
