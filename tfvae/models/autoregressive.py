@@ -16,7 +16,6 @@ from tfvae.layers import AutoregressiveNetwork
 from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.models.base import GenerativeModel
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
 
@@ -29,12 +28,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     If the network has a context, the model is `p(x | y)` and takes y beside x: in
     `fit`, `evaluate` and data sets as the target of x, elsewhere by its name.
 
-    Args:
-        likelihood: A `likelihoods.Likelihood` over a network of `kinds`; or the network
-            alone, for Bernoulli elements.
-        num_classes: Number of classes if y is a label from 0 for each example; 0 if y
-            is a vector for each, or there is none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    Arguments as in `MADE`.
     """
 
     monitor = "log_prob"
@@ -70,15 +64,6 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         return self._log_prob(*self.inputs.unpack(inputs))
 
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
-        """Configures training, as `VAE.compile`.
-
-        Args:
-            optimizer: A Keras optimizer or its name.
-            **kwargs: As in `VAE.compile`.
-        """
-        configure(self, [optimizer], **kwargs)
-
     @property
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one x."""
@@ -89,15 +74,10 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         shape = tuple(self.event_shape)
         # Numbers for each element, and one for the mask.
         noise_dim = self.network.dim * self.likelihood.noise_dim + 1
+        meaning = "which elements of x are given"
         return Inputs(
             self.likelihood.input("x"),
-            Input(
-                "observed",
-                shape,
-                tf.bool,
-                masks="x",
-                meaning="which elements of x are given",
-            ),
+            Input("observed", shape, tf.bool, masks="x", meaning=meaning),
             SEED,
             Input("noise", (noise_dim,), low=0.0, high=1.0, meaning="uniform noise"),
             condition=self._condition,
@@ -126,9 +106,8 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             y: If there is a context, labels `[batch]`, vectors `[batch, size]`, or one
                 for all.
         """
-        return self.call_signature("serving_default", **self.check_data(x, y))[
-            "log_prob"
-        ]
+        outputs = self.call_signature("serving_default", **self.check_data(x, y))
+        return outputs["log_prob"]
 
     def sample(self, num_samples: int, seed: Any = None, y: Any = None) -> tf.Tensor:
         """Draws of p(x) or `p(x | y)`, `[num_samples, *event_shape]`.
@@ -167,11 +146,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         return self.call_signature("complete", **inputs)["x"]
 
     def from_noise(
-        self,
-        noise: tf.Tensor,
-        context: Context,
-        x: tf.Tensor | None = None,
-        observed: tf.Tensor | None = None,
+        self, noise: tf.Tensor, context: Context, x: Any = None, observed: Any = None
     ) -> Outputs:
         """See `GenerativeModel`; with what is observed of x in its place."""
         num_rows, dim = keras.ops.shape(noise)[0], self.network.dim
@@ -206,10 +181,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             return {"log_prob": self._log_prob(x, context)}
 
         def complete(
-            x: tf.Tensor,
-            observed: tf.Tensor,
-            seed: tf.Tensor,
-            context: Context,
+            x: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor, context: Context
         ) -> Outputs:
             uniform = seeds.uniform(seed, [tf.shape(seed)[0], *noise.shape])
             return self.from_noise(uniform, context, x, observed)
@@ -247,11 +219,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         return total - math.log(num_masks)
 
     def _log_prob_by_mask(
-        self,
-        x: tf.Tensor,
-        context: Context,
-        mask_index: tf.Tensor | int,
-        training: bool = False,
+        self, x: tf.Tensor, context: Context, mask_index: Any, training: bool = False
     ) -> tf.Tensor:
         params = self.network(x, context, mask_index=mask_index, training=training)
         return self.likelihood.log_density(x, tf.cast(params, tf.float32))

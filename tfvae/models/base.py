@@ -22,7 +22,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
     """Abstract: a Keras model that generates x, trained by the losses among its terms.
 
     A subclass gives `make_inputs`, `players`, `terms`, `signatures`, `lite_signatures`,
-    `from_noise`, `build_parts`, `compile` and `call`.
+    `from_noise`, `build_parts` and `call`.
 
     Args:
         report_names: Names of the terms that `fit` and `evaluate` report, losses first.
@@ -83,7 +83,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         pair = isinstance(input_shape[0], (tuple, list))  # of x, and u or y
         self.build_parts(tuple(input_shape[0] if pair else input_shape)[1:])
         self.built = True
-        vars(self).pop("inputs", None)  # made before x had a shape
+        vars(self)["inputs"] = self.make_inputs()  # now that x has a shape
 
     def check_data(
         self, x: Any, given: Any = None, name: str = "x"

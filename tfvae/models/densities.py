@@ -50,9 +50,8 @@ class PixelCNN(AutoregressiveModel):
     Args:
         likelihood: Any `Likelihood` of elements over a `layers.GatedPixelNetwork` or a
             `layers.ResidualPixelNetwork`; or that network alone, for Bernoulli pixels.
-        num_classes: Number of classes if y is a label from 0 for each example; 0 if y
-            is a vector for each, or there is none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        num_classes: As in `MADE`.
+        **kwargs: As in `MADE`.
 
     Example:
         >>> network = tfvae.layers.GatedPixelNetwork((8, 8, 1), 16, 3, context_dim=10)
@@ -81,9 +80,8 @@ class PixelRNN(AutoregressiveModel):
     Args:
         likelihood: Any `Likelihood` of elements over a `layers.RowLSTM` or a
             `layers.DiagonalBiLSTM`; or that network alone, for Bernoulli pixels.
-        num_classes: Number of classes if y is a label from 0 for each example; 0 if y
-            is a vector for each, or there is none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+        num_classes: As in `MADE`.
+        **kwargs: As in `MADE`.
 
     Example:
         >>> network = tfvae.layers.DiagonalBiLSTM((8, 8, 1), filters=8, num_blocks=2)

@@ -16,7 +16,6 @@ from tfvae.layers import Discriminator
 from tfvae.models.base import GenerativeModel, check_apart
 from tfvae.objectives import AdversarialLoss
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
 
@@ -36,7 +35,8 @@ class GAN(GenerativeModel):
         latent_dim: Size of z.
         adversarial_loss: An `objectives.AdversarialLoss`, or its kind.
         num_discriminator_steps: Moves of the discriminator for one of the generator,
-            each on the same data and other z.
+            each on the same data and other z. Its optimizer counts all of them, so
+            schedules of its learning rate run that many times as fast.
         num_classes: Number of classes if x is conditional on labels y from 0.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
@@ -97,23 +97,6 @@ class GAN(GenerativeModel):
         self.event_shape = event_shape
         self.discriminator.build((None, *event_shape))
 
-    def compile(
-        self,
-        generator_optimizer: Any = "adam",
-        discriminator_optimizer: Any = "adam",
-        **kwargs: Any,
-    ) -> None:
-        """Configures training with two optimizers, otherwise as `VAE.compile`.
-
-        Args:
-            generator_optimizer: A Keras optimizer or its name.
-            discriminator_optimizer: The same. One given twice is used twice, each with
-                a state of its own. It counts all moves of the discriminator, so its
-                schedules run `num_discriminator_steps` times as fast.
-            **kwargs: As in `VAE.compile`.
-        """
-        configure(self, (generator_optimizer, discriminator_optimizer), **kwargs)
-
     def call(self, z: Any, training: bool = False) -> tf.Tensor:
         return self.generate(*self.inputs.unpack(z), training=training)
 
@@ -160,12 +143,12 @@ class GAN(GenerativeModel):
         generated = self.generate(z, context, training=training)
         real, fake = self._logits(x, generated, context, training)
         loss = self.adversarial_loss
-        penalty = loss.penalty(
-            lambda x: self.discriminator(x, context, training=training)[0],
-            x,
-            generated,
-            seeds.uniform(seed + 1, [tf.shape(x)[0], 1])[:, 0],
-        )
+        share = seeds.uniform(seed + 1, [tf.shape(x)[0], 1])[:, 0]
+
+        def judge(x: tf.Tensor) -> tf.Tensor:
+            return self.discriminator(x, context, training=training)[0]
+
+        penalty = loss.penalty(judge, x, generated, share)
         return {
             "generator_loss": loss.generator(fake),
             "discriminator_loss": loss.discriminator(real, fake) + penalty,
@@ -210,10 +193,17 @@ class GAN(GenerativeModel):
     def signatures(self) -> dict[str, Signature]:
         """`serving_default` (decode), `sample`, `discriminate`, with y if it counts."""
         self._check_built()
+
+        def discriminate(x: tf.Tensor, context: Context) -> Outputs:
+            return {"logits": self.discriminator(x, context)[0]}
+
+        def decode(z: tf.Tensor, context: Context) -> Outputs:
+            return {"x": self.generate(z, context)}
+
         return {
-            "serving_default": self.entry(self._decode, "z"),
+            "serving_default": self.entry(decode, "z"),
             "sample": self._sample_signature(),
-            "discriminate": self.entry(self._discriminate, "x"),
+            "discriminate": self.entry(discriminate, "x"),
         }
 
     def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
@@ -225,18 +215,8 @@ class GAN(GenerativeModel):
             **self._lite_sample_signatures(batch_size),
         }
 
-    def _decode(self, z: tf.Tensor, context: Context) -> Outputs:
-        return {"x": self.generate(z, context)}
-
-    def _discriminate(self, x: tf.Tensor, context: Context) -> Outputs:
-        return {"logits": self.discriminator(x, context)[0]}
-
     def _logits(
-        self,
-        x: tf.Tensor,
-        generated: tf.Tensor,
-        context: Context,
-        training: bool,
+        self, x: tf.Tensor, generated: tf.Tensor, context: Context, training: bool
     ) -> list[tf.Tensor]:
         """Logits of data and of generated x, in one pass if the rows stay apart."""
         judge = functools.partial(self.discriminator, training=training)

@@ -24,17 +24,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
     """Abstract `p(x, z | u) = p(x | z) p(z | u)` with `q(z | x)`; u may be nothing.
 
     If the prior has a u, methods take u beside x: a label or an array for each example,
-    or one for all.
-
-    Args:
-        posterior: A `LatentDistribution`, or an encoder network, taken as
-            `posteriors.MeanField(encoder, latent_dim)`.
-        likelihood: A `Likelihood`, or a decoder network, taken as
-            `likelihoods.Bernoulli(decoder)`.
-        report_names: As in `GenerativeModel`.
-        prior: A `LatentDistribution`; `priors.StandardNormal` when left out.
-        latent_dim: Size of z; needed with an encoder network only.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    or one for all. Arguments as in `VAE`, with the `report_names` of `Trainable`.
     """
 
     def __init__(
@@ -42,9 +32,8 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         posterior: Any,
         likelihood: Any,
         report_names: tuple[str, ...],
-        *,
-        prior: LatentDistribution | None = None,
-        latent_dim: PositiveInt | None = None,
+        prior: LatentDistribution | None,
+        latent_dim: PositiveInt | None,
         **kwargs: Any,
     ):
         if not isinstance(posterior, LatentDistribution):
@@ -161,10 +150,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
     def log_marginal(
         self, x: Any, num_samples: int = 1000, *, seed: Any = None, u: Any = None
     ) -> np.ndarray:
-        """Importance-sampled `log p(x)`, given u `log p(x | u)`, `[batch]`, in nats.
-
-        See `metrics.log_marginal`.
-        """
+        """Importance-sampled `log p(x)` in nats, `[batch]`: `metrics.log_marginal`."""
         data = tuple(self.check_data(x, u).values())
         return log_marginal(self, data, num_samples, seed=seed)
 
@@ -208,27 +194,25 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             )
 
     def _latent_signatures(self) -> dict[str, Signature]:
-        """`serving_default` (reconstruct), `encode`, `decode`, `sample`, `elbo`.
-
-        If there is a u they take u too, and `prior(u)` gives `loc` and `scale`.
-        """
+        """The `signatures` of a `VAE`."""
         self._check_built()
         signatures = {
             "serving_default": self.entry(self._reconstruct, "x"),
-            "encode": self.entry(self._encode, "x"),
+            "encode": self.entry(
+                lambda x, context: {"z": self._center(x, context)}, "x"
+            ),
             "decode": Signature(self._decode, (self.inputs["z"],)),
             "sample": self._sample_signature(),
-            "elbo": self.entry(self._elbo_rows, "x", "seed"),
+            "elbo": self.entry(self._elbo, "x", "seed"),
         }
-        if self.prior.condition is not None:
-            signatures["prior"] = self.entry(self._prior_params)
+        if self.condition is not None:
+            signatures["prior"] = self.entry(self._prior)
         return signatures
 
     def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
         """See `GenerativeModel`: `encode`, `decode`, `sample`, and `prior` given u."""
         whole = self._latent_signatures()
-        names = [name for name in ("encode", "decode", "prior") if name in whole]
-        lite = {name: whole[name] for name in names}
+        lite = {n: whole[n] for n in ("encode", "decode", "prior") if n in whole}
         return lite | self._lite_sample_signatures(batch_size)
 
     def _log_densities(
@@ -276,18 +260,15 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         inputs = self.posterior_inputs(x, context)
         return self.posterior.center(inputs, training=training)
 
-    def _encode(self, x: tf.Tensor, context: Context) -> Outputs:
-        return {"z": self._center(x, context)}
-
     def _reconstruct(self, x: tf.Tensor, context: Context) -> Outputs:
         return self._decode(self._center(x, context))
 
     def _decode(self, z: tf.Tensor) -> Outputs:
         return {"x": self.likelihood(z).mean()}
 
-    def _prior_params(self, context: tf.Tensor) -> Outputs:
+    def _prior(self, context: tf.Tensor) -> Outputs:
         loc, scale = self.prior.loc_and_scale(self.prior.params(context))
         return {"loc": loc, "scale": scale}
 
-    def _elbo_rows(self, x: tf.Tensor, seed: tf.Tensor, context: Context) -> Outputs:
+    def _elbo(self, x: tf.Tensor, seed: tf.Tensor, context: Context) -> Outputs:
         return {"elbo": ELBO()(self._log_densities(x, context, seed))["elbo"]}

@@ -10,11 +10,12 @@ from tfvae.models.vae import VAE
 from tfvae.objectives import ELBO, IWAEBound
 from tfvae.posteriors import IAF, Auxiliary, FullCovariance, PlanarFlow
 
+Encoder = LatentDistribution | keras.layers.Layer
 Decoder = Likelihood | keras.layers.Layer
 
 
 def BetaVAE(
-    posterior: LatentDistribution | keras.layers.Layer,
+    posterior: Encoder,
     likelihood: Decoder,
     *,
     beta: Any = 4.0,
@@ -32,7 +33,7 @@ def BetaVAE(
         likelihood: As in `VAE`.
         beta: As in `objectives.ELBO`; Burgess et al. call it gamma.
         capacity: As in `objectives.ELBO`, C in Burgess et al.
-        **kwargs: `prior`, `latent_dim` and others, as in `VAE`.
+        **kwargs: As in `VAE`.
 
     Example:
         >>> tfvae.BetaVAE(encoder, decoder, latent_dim=2, beta=4.0).objective.beta
@@ -58,7 +59,7 @@ def BetaVAE(
 
 
 def IWAE(
-    posterior: LatentDistribution | keras.layers.Layer,
+    posterior: Encoder,
     likelihood: Decoder,
     *,
     num_samples: int = 5,
@@ -72,7 +73,7 @@ def IWAE(
         likelihood: As in `VAE`.
         num_samples: Draws of z for each example, k in the paper.
         beta: As in `objectives.IWAEBound`.
-        **kwargs: `prior`, `latent_dim` and others, as in `VAE`.
+        **kwargs: As in `VAE`.
 
     Example:
         >>> model = tfvae.IWAE(encoder, decoder, latent_dim=2, num_samples=5)
@@ -92,11 +93,7 @@ def FullCovarianceVAE(
 ) -> VAE:
     """VAE with `q(z | x) = N(z; loc(x), L(x) L(x)^T)`: see `posteriors.FullCovariance`.
 
-    Args:
-        encoder: Network from x to features.
-        likelihood: As in `VAE`.
-        latent_dim: Size of z.
-        **kwargs: `prior`, `objective` and others, as in `VAE`.
+    Arguments as in `posteriors.FullCovariance` and `VAE`.
 
     Example:
         >>> tfvae.FullCovarianceVAE(encoder, decoder, latent_dim=2).latent_dim
@@ -122,15 +119,7 @@ def IAFVAE(
 ) -> VAE:
     """VAE with an inverse autoregressive flow as posterior: see `posteriors.IAF`.
 
-    Args:
-        encoder: Network from x to features.
-        likelihood: As in `VAE`.
-        latent_dim: Size of z.
-        num_flows: Number of steps of the flow.
-        hidden_units: As in `posteriors.IAF`.
-        transform: As in `posteriors.IAF`.
-        context_dim: As in `posteriors.IAF`.
-        **kwargs: `prior`, `objective` and others, as in `VAE`.
+    Arguments as in `posteriors.IAF` and `VAE`.
 
     Example:
         >>> model = tfvae.IAFVAE(encoder, decoder, latent_dim=2, num_flows=4)
@@ -141,14 +130,9 @@ def IAFVAE(
         Kingma et al., Improving Variational Inference with Inverse Autoregressive
         Flow, 2016, https://arxiv.org/abs/1606.04934
     """
-    posterior = IAF(
-        encoder,
-        latent_dim,
-        num_flows,
-        hidden_units=hidden_units,
-        transform=transform,
-        context_dim=context_dim,
-    )
+    flow = {"hidden_units": hidden_units, "transform": transform}
+    flow["context_dim"] = context_dim
+    posterior = IAF(encoder, latent_dim, num_flows, **flow)
     return VAE(posterior, likelihood, **kwargs)
 
 
@@ -162,12 +146,7 @@ def PlanarFlowVAE(
 ) -> VAE:
     """VAE with planar flows as posterior: see `posteriors.PlanarFlow`.
 
-    Args:
-        encoder: Network from x to features.
-        likelihood: As in `VAE`.
-        latent_dim: Size of z.
-        num_flows: Number of steps of the flow.
-        **kwargs: `prior`, `objective` and others, as in `VAE`.
+    Arguments as in `posteriors.PlanarFlow` and `VAE`.
 
     Example:
         >>> model = tfvae.PlanarFlowVAE(encoder, decoder, latent_dim=2)
@@ -193,14 +172,7 @@ def AuxiliaryVAE(
 ) -> VAE:
     """VAE with auxiliary latent variables: see `posteriors.Auxiliary`.
 
-    Args:
-        encoder: Network from x to features.
-        likelihood: As in `VAE`.
-        latent_dim: Size of z.
-        auxiliary_dim: As in `posteriors.Auxiliary`.
-        hidden_units: As in `posteriors.Auxiliary`.
-        context_dim: As in `posteriors.Auxiliary`.
-        **kwargs: `prior`, `objective` and others, as in `VAE`.
+    Arguments as in `posteriors.Auxiliary` and `VAE`.
 
     Example:
         >>> model = tfvae.AuxiliaryVAE(encoder, decoder, latent_dim=2)
@@ -211,11 +183,6 @@ def AuxiliaryVAE(
         Maaloe et al., Auxiliary Deep Generative Models, 2016,
         https://arxiv.org/abs/1602.05473
     """
-    posterior = Auxiliary(
-        encoder,
-        latent_dim,
-        auxiliary_dim,
-        hidden_units=hidden_units,
-        context_dim=context_dim,
-    )
+    sizes = {"hidden_units": hidden_units, "context_dim": context_dim}
+    posterior = Auxiliary(encoder, latent_dim, auxiliary_dim, **sizes)
     return VAE(posterior, likelihood, **kwargs)

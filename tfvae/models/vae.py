@@ -14,7 +14,6 @@ from tfvae.likelihoods import Likelihood
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import ELBO, Objective
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
 
@@ -22,11 +21,9 @@ from tfvae.training.step import Player
 class VAE(LatentVariableModel):
     """Variational autoencoder: `p(x) = integral of p(x | z) p(z) dz`, and `q(z | x)`.
 
-    With a `priors.ConditionalPrior` it is `p(x | u) = integral of p(x | z) p(z | u) dz`
-    and takes u beside x, see `IVAE`.
-
     Trained by maximising the objective, a bound on `log p(x)` in nats per example.
     `model(x)` and `predict` give the mean of `p(x | z)` at the center of `q(z | x)`.
+    With a prior `p(z | u)` the model is `p(x | u)` and takes u beside x, see `IVAE`.
 
     Args:
         posterior: A `posteriors.LatentDistribution`, or an encoder network, taken as
@@ -69,14 +66,8 @@ class VAE(LatentVariableModel):
         objective = ELBO() if objective is None else objective
         checks.instance(Objective, "a tfvae objective", objective=objective)
         report_names = ("loss", *objective.term_names, *objective.schedules)
-        super().__init__(
-            posterior,
-            likelihood,
-            report_names,
-            prior=prior,
-            latent_dim=latent_dim,
-            **kwargs,
-        )
+        parts = posterior, likelihood, report_names, prior, latent_dim
+        super().__init__(*parts, **kwargs)
         u = self.prior.condition
         if objective.needs_labels and (u is None or not u.num_classes):
             expected = "one that needs no labels u: the model has none"
@@ -87,21 +78,6 @@ class VAE(LatentVariableModel):
     def build_parts(self, event_shape: tuple[int, ...]) -> None:
         """See `GenerativeModel`."""
         self._build_latents(event_shape)
-
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
-        """Configures training, as `keras.Model.compile` does, without a loss.
-
-        Args:
-            optimizer: A Keras optimizer or its name.
-            **kwargs: `jit_compile`: whether XLA compiles training; `"auto"`, the
-                default, does so if that is safe and faster: on a CPU for layers of
-                Keras and of this package, but not with convolutions, recurrent layers
-                or dropout. `steps_per_execution`: batches between two returns to
-                Python; `"auto"`, the default, takes 20 under XLA, or 1 if a callback of
-                your own has a hook for batches. Keras's `run_eagerly` and
-                `auto_scale_loss`.
-        """
-        configure(self, [optimizer], **kwargs)
 
     @functools.cached_property
     def players(self) -> tuple[Player, ...]:

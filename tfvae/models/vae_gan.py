@@ -17,7 +17,6 @@ from tfvae.models.base import check_apart
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import AdversarialLoss, LogDensities
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.compile import configure
 from tfvae.training.step import Player
 
 
@@ -93,14 +92,9 @@ class VAEGAN(LatentVariableModel):
         if discriminator.num_classes:
             checks.fail("one without classes", discriminator=discriminator)
         losses = ("encoder_loss", "decoder_loss", "discriminator_loss")
-        super().__init__(
-            posterior,
-            likelihood,
-            (*losses, "kl", "reconstruction"),
-            prior=prior,
-            latent_dim=latent_dim,
-            **kwargs,
-        )
+        report_names = (*losses, "kl", "reconstruction")
+        parts = posterior, likelihood, report_names, prior, latent_dim
+        super().__init__(*parts, **kwargs)
         if self.prior.condition is not None:
             checks.fail("one of z alone, without u", prior=prior)
         parts = {"posterior": self.posterior, "likelihood": self.likelihood}
@@ -114,42 +108,18 @@ class VAEGAN(LatentVariableModel):
         self._build_latents(event_shape)
         self.discriminator.build((None, *event_shape))
 
-    def compile(
-        self,
-        encoder_optimizer: Any = "adam",
-        decoder_optimizer: Any = "adam",
-        discriminator_optimizer: Any = "adam",
-        **kwargs: Any,
-    ) -> None:
-        """Configures training with three optimizers, otherwise as `VAE.compile`.
-
-        Args:
-            encoder_optimizer: A Keras optimizer or its name.
-            decoder_optimizer: The same. One given to several players is used for each
-                with a state of its own.
-            discriminator_optimizer: The same.
-            **kwargs: As in `VAE.compile`.
-        """
-        optimizers = encoder_optimizer, decoder_optimizer, discriminator_optimizer
-        configure(self, optimizers, **kwargs)
-
     @functools.cached_property
     def players(self) -> tuple[Player, ...]:
         """Encoder, decoder and discriminator; the last two may pause."""
         pauses = self.margin is not None and self.adversarial_loss.kind != "wasserstein"
-        decoder, discriminator = (
-            (self._decoder_moves, self._discriminator_moves) if pauses else (None, None)
+        moves = (
+            (self._decoder_moves, self._discriminator_moves) if pauses else (None,) * 2
         )
-        encoder = (self.posterior, self.prior)
-        return (
-            Player("encoder", encoder, "encoder_loss"),
-            Player("decoder", (self.likelihood,), "decoder_loss", active=decoder),
-            Player(
-                "discriminator",
-                (self.discriminator,),
-                "discriminator_loss",
-                active=discriminator,
-            ),
+        names = "encoder", "decoder", "discriminator"
+        layers = (self.posterior, self.prior), (self.likelihood,), (self.discriminator,)
+        return tuple(
+            Player(name, parts, f"{name}_loss", active=active)
+            for name, parts, active in zip(names, layers, (None, *moves), strict=True)
         )
 
     def terms(self, inputs: Any, seed: tf.Tensor, training: bool = False) -> Outputs:
@@ -168,12 +138,11 @@ class VAEGAN(LatentVariableModel):
         fooled = (loss.generator(copied) + loss.generator(dreamt)) / 2
         against = [loss.discriminator(real, logits) for logits in (copied, dreamt)]
         share = seeds.uniform(seed + 2, [size, 1])[:, 0]
-        penalty = loss.penalty(
-            lambda x: self.discriminator(x, training=training)[0],
-            x,
-            generated[size:],
-            share,
-        )
+
+        def judge(x: tf.Tensor) -> tf.Tensor:
+            return self.discriminator(x, training=training)[0]
+
+        penalty = loss.penalty(judge, x, generated[size:], share)
         kl = _kl(densities)
         return {
             "encoder_loss": kl - reconstruction,

@@ -1,8 +1,6 @@
 """Keras's `compile` for models whose players have optimizers of their own."""
 
-import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -17,32 +15,14 @@ _LossScale = keras.optimizers.LossScaleOptimizer
 
 def configure(
     model: keras.Model,
-    optimizers: Sequence[Any],
-    *,
-    jit_compile: bool | str = "auto",
-    steps_per_execution: int | str = "auto",
+    *optimizers: Any,
+    jit_compile: bool | str,
+    steps_per_execution: int | str,
     **kwargs: Any,
 ) -> None:
-    """Configures training by Keras's `compile`, with an optimizer for each player.
-
-    `model.optimizer`, and so callbacks that change it, is that of the first player.
-
-    Args:
-        model: A `Trainable`.
-        optimizers: A Keras optimizer or its name for each of the players. One given to
-            several players is used for each with a state of its own.
-        jit_compile: Whether XLA compiles training. `"auto"` does so if that is safe and
-            faster: on a CPU for layers of Keras and of this package, but not with
-            convolutions, recurrent layers or dropout.
-        steps_per_execution: Batches between two returns to Python. `"auto"` takes 20
-            under XLA, or 1 if a callback of your own has a hook for batches.
-        **kwargs: Keras's `run_eagerly` and `auto_scale_loss`.
-    """
-    _check_options(kwargs)
+    """Configures training by Keras's `compile`; arguments as in `Trainable.compile`."""
     names = [player.optimizer_name for player in model.players]
-    if "optimizer" in kwargs:
-        checks.fail(f"left out for {', '.join(names)}", optimizer=kwargs["optimizer"])
-    chosen = {n: _optimizer(n, o) for n, o in zip(names, optimizers, strict=True)}
+    chosen = {n: _optimizer(n, o) for n, o in _given(names, optimizers, kwargs)}
     checks.one_of([True, False, "auto"], jit_compile=jit_compile)
     if steps_per_execution != "auto":
         checks.integer(steps_per_execution=steps_per_execution)
@@ -61,45 +41,26 @@ def configure(
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = is_faster(model) or "auto"
             warnings.simplefilter("ignore")  # of a wish that was not the user's
-        keras.Model.compile(
-            model,
-            chosen[names[0]],
-            jit_compile=jit_compile,
-            steps_per_execution=steps,
-            **kwargs,
-        )
+        kwargs |= {"jit_compile": jit_compile, "steps_per_execution": steps}
+        keras.Model.compile(model, chosen[names[0]], **kwargs)
     build_optimizers(model)
 
 
-@contextlib.contextmanager
-def averages_of_players(model: keras.Model) -> Iterator[None]:
-    """During it, the averages of `use_ema` replace the weights of each player alone.
-
-    At the end of `fit` Keras has the first optimizer do that for all variables.
-    """
-    players, first = model.players, model.optimizer
-    if len(players) == 1:
-        yield
-        return
-
-    def finalize(_: Any) -> None:
-        for player in players:
-            optimizer = getattr(model, player.optimizer_name)
-            type(optimizer).finalize_variable_values(optimizer, player.variables)
-
-    first.finalize_variable_values = finalize
-    try:
-        yield
-    finally:
-        del first.finalize_variable_values
-
-
-def _check_options(options: dict[str, Any]) -> None:
-    """Refuses the options of Keras's `compile` that make a loss."""
+def _given(
+    names: list[str], optimizers: tuple, options: dict[str, Any]
+) -> list[tuple[str, Any]]:
+    """The optimizer of each player, taken out of the options where it stands there."""
     for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
         if options.get(name):
             expected = "left out: the model has its own objective"
             checks.fail(expected, error=TypeError, **{name: options[name]})
+    if "optimizer" in options and "optimizer" not in names:
+        checks.fail(f"left out for {', '.join(names)}", optimizer=options["optimizer"])
+    if len(optimizers) > len(names) or set(names[: len(optimizers)]) & set(options):
+        expected = f"given once for each of {', '.join(names)}"
+        checks.fail(expected, error=TypeError, optimizers=optimizers)
+    by_name = [(name, options.pop(name, "adam")) for name in names[len(optimizers) :]]
+    return [*zip(names, optimizers, strict=False), *by_name]
 
 
 def _optimizer(name: str, optimizer: Any) -> keras.optimizers.Optimizer:

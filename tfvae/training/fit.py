@@ -11,13 +11,20 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.prefetch import STEPS, arrays_to_dataset
+from tfvae.checks import NonNegativeInt, PositiveInt
+from tfvae.data.prefetch import arrays_to_dataset
 from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
-from tfvae.training.compile import averages_of_players
-from tfvae.training.finite import RunningMeans, SkippedBatches, StopOnNonFinite
-from tfvae.training.step import Player, build_optimizers, evaluate_step, guarded_step
-from tfvae.training.xla_loop import XLALoop, has_own_step, watches_batches
+from tfvae.training.compile import configure
+from tfvae.training.finite import RunningMeans, SkippedBatches, with_guard
+from tfvae.training.step import (
+    Player,
+    averages_of_players,
+    build_optimizers,
+    evaluate_step,
+    guarded_step,
+)
+from tfvae.training.xla_loop import XLALoop, has_own_step, steps_in_block
 
 
 class Trainable(keras.Model, abc.ABC):
@@ -71,6 +78,30 @@ class Trainable(keras.Model, abc.ABC):
     ) -> dict[str, np.ndarray]:
         """Validates data and returns arrays by name; builds the model on first use."""
 
+    def compile(
+        self,
+        *optimizers: Any,
+        jit_compile: bool | str = "auto",
+        steps_per_execution: int | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Configures training as `keras.Model.compile` does, without a loss.
+
+        Args:
+            *optimizers: A Keras optimizer or its name for each of the `players`, also
+                by name: `optimizer`, or `generator_optimizer` and so on. One given to
+                several players is used for each with a state of its own. The first is
+                `model.optimizer`, which callbacks change.
+            jit_compile: Whether XLA compiles training. `"auto"` does so if that is safe
+                and faster: on a CPU for layers of Keras and of this package, but not
+                with convolutions, recurrent layers or dropout.
+            steps_per_execution: Batches between two returns to Python. `"auto"` takes
+                20 under XLA, or 1 if a callback of your own has a hook for batches.
+            **kwargs: An optimizer by name; Keras's `run_eagerly`, `auto_scale_loss`.
+        """
+        own = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
+        configure(self, *optimizers, **own, **kwargs)
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """Arguments of `compile` as given: loading decides "auto" anew."""
         if not self.compiled:
@@ -84,19 +115,20 @@ class Trainable(keras.Model, abc.ABC):
         """Compiles as before saving."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
+    @checks.checked
     def fit(
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
+        batch_size: PositiveInt | None = None,
+        epochs: NonNegativeInt = 1,
         verbose: str | int = "auto",
         callbacks: Any = None,
         *,
         validation_data: Any = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
-        validation_batch_size: int | None = None,
+        validation_batch_size: PositiveInt | None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does, after checking the data.
@@ -109,7 +141,7 @@ class Trainable(keras.Model, abc.ABC):
                 generator whose elements are `x`, `(x,)` or `(x, y)`.
             y: The u or y that the model is conditional on; else nothing, or x again.
             batch_size: Rows in a batch of an array, 32 when left out.
-            epochs: Number of the epoch to stop after.
+            epochs: As in Keras, like all that follows.
             verbose: As in Keras.
             callbacks: As in Keras.
             validation_data: Data of the same kinds as x.
@@ -123,21 +155,22 @@ class Trainable(keras.Model, abc.ABC):
             FloatingPointError: After ten batches in a row with NaN or Inf.
         """
         self._assert_compile_called("fit")
-        checks.integer(minimum=0, epochs=epochs)
         _check_no_weights(kwargs)
         if validation_split and validation_data is None:
             (x, y), validation_data = split(x, y, validation_split)
         steps_per_epoch = kwargs.get("steps_per_epoch")
         order = self._order_seed if shuffle else None
-        x = self._feed(x, y, batch_size, order, repeat=steps_per_epoch is not None)
+        batch_size, repeat = batch_size or 32, steps_per_epoch is not None
+        x = self._feed(x, y, batch_size, order, repeat)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data = self._feed(*unzip(validation_data), size)
         build_optimizers(self)
-        callbacks = _with_guard(callbacks, self)
+        callbacks = with_guard(callbacks, self)
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
-        self.loop_options = self._steps_in_block(callbacks), steps_per_epoch
+        asked = self.compile_options["steps_per_execution"]
+        self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch
         try:
             with averages_of_players(self):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
@@ -146,44 +179,44 @@ class Trainable(keras.Model, abc.ABC):
         self._warn_of_open_schedules()
         return history
 
+    @checks.checked
     def evaluate(
-        self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: PositiveInt | None = None,
+        **kwargs: Any,
     ) -> list[float] | dict[str, float]:
-        """Means of losses and terms, as `keras.Model.evaluate`, of checked data.
+        """Means of losses and terms: a list in the order of `report_names`, or a dict.
 
         Args:
             x: Data, as in `fit`.
             y: As in `fit`.
             batch_size: Rows in a batch of an array, 512 when left out.
-            **kwargs: Keras's other arguments.
-
-        Returns:
-            A list in the order of `report_names`, or a dict if `return_dict=True`.
+            **kwargs: Those of `keras.Model.evaluate`, such as `return_dict`.
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             _check_no_weights(kwargs)
-            x, y = self._feed(x, y, CHUNK if batch_size is None else batch_size), None
+            x, y = self._feed(x, y, batch_size or CHUNK), None
         kwargs.pop("sample_weight", None)
         as_dict = kwargs.pop("return_dict", False)
         logs = super().evaluate(x, y, return_dict=True, **kwargs)
         logs = {name: logs[name] for name in self.report_names}
         return logs if as_dict else list(logs.values())
 
+    @checks.checked
     def predict(
-        self, x: Any, batch_size: int | None = None, **kwargs: Any
+        self, x: Any, batch_size: PositiveInt | None = None, **kwargs: Any
     ) -> np.ndarray:
-        """The outputs of `call` as an array, as `keras.Model.predict`.
+        """The outputs of `call` as an array, `[batch, ...]`.
 
         Args:
             x: Inputs of `call`: an array, a pair, or a data set of either.
             batch_size: Rows in a batch of an array, 512 when left out.
-            **kwargs: Keras's other arguments.
-
-        Returns:
-            An array `[batch, ...]`.
+            **kwargs: Those of `keras.Model.predict`.
         """
-        size = CHUNK if batch_size is None else batch_size
-        return super().predict(self._feed(x, None, size, of=self.called_with), **kwargs)
+        data = self._feed(x, None, batch_size or CHUNK, name=self.called_with)
+        return super().predict(data, **kwargs)
 
     @property
     def metrics(self) -> list[keras.Metric]:
@@ -238,31 +271,22 @@ class Trainable(keras.Model, abc.ABC):
     def _feed(
         self,
         x: Any,
-        y: Any = None,
-        batch_size: int | None = None,
+        y: Any,
+        batch_size: int,
         order: Callable[[], tf.Tensor] | None = None,
-        *,
         repeat: bool = False,
-        of: str = "x",
+        name: str = "x",
     ) -> Any:
         """The data, checked, as a stream of batches."""
-        batch_size = checks.integer(batch_size=32 if batch_size is None else batch_size)
         x, y = beside(x, y)
         if is_stream(x):
             first, x = first_batch(x)
-            self.check_data(unzip(first), name=of)
+            self.check_data(unzip(first), name=name)
             return x
-        arrays = tuple(self.check_data((x, y), name=of).values())
+        arrays = tuple(self.check_data((x, y), name=name).values())
         if not len(arrays[0]):
             checks.fail("an array with at least one example", x=x)
         return arrays_to_dataset(arrays, batch_size, order, repeat)
-
-    def _steps_in_block(self, callbacks: Any) -> int:
-        asked = self.compile_options["steps_per_execution"]
-        if asked != "auto":
-            return asked
-        callbacks = getattr(callbacks, "callbacks", callbacks)
-        return 1 if any(map(watches_batches, callbacks)) else STEPS
 
     def _order_seed(self) -> tf.Tensor:
         base = tf.cast(self.seed_generator.state.value, tf.int32)[:1]
@@ -286,13 +310,3 @@ def _check_no_weights(kwargs: dict[str, Any]) -> None:
     for name in ("sample_weight", "class_weight"):
         if kwargs.get(name) is not None:
             checks.fail("left out", error=TypeError, **{name: kwargs[name]})
-
-
-def _with_guard(callbacks: Any, model: Trainable) -> Any:
-    """The callbacks, a list or a `CallbackList`, with a `StopOnNonFinite` in front."""
-    guard = StopOnNonFinite()
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        guard.set_model(model)
-        callbacks.callbacks.insert(0, guard)
-        return callbacks
-    return [guard, *keras.tree.flatten([callbacks] if callbacks else [])]

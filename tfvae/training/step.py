@@ -1,7 +1,8 @@
 """One training step, for any number of players with losses of their own."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -158,6 +159,29 @@ def build_optimizers(model: keras.Model) -> None:
         optimizer = getattr(model, player.optimizer_name)
         if not optimizer.built:
             optimizer.build(player.variables)
+
+
+@contextlib.contextmanager
+def averages_of_players(model: keras.Model) -> Iterator[None]:
+    """During it, the averages of `use_ema` replace the weights of each player alone.
+
+    At the end of `fit` Keras has the first optimizer do that for all variables.
+    """
+    players, first = model.players, model.optimizer
+    if len(players) == 1:
+        yield
+        return
+
+    def finalize(_: Any) -> None:
+        for player in players:
+            optimizer = getattr(model, player.optimizer_name)
+            type(optimizer).finalize_variable_values(optimizer, player.variables)
+
+    first.finalize_variable_values = finalize
+    try:
+        yield
+    finally:
+        del first.finalize_variable_values
 
 
 def turns(players: Sequence[Player]) -> list[list[Player]]:

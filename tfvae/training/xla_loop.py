@@ -9,15 +9,10 @@ import keras
 import tensorflow as tf
 
 from tfvae.config import Configurable
-from tfvae.data.prefetch import steps_at_once
+from tfvae.data.prefetch import STEPS, steps_at_once
 from tfvae.training.step import optimizers_are_finite, state, unguarded_step
 
-_HOOKS = (
-    "on_batch_begin",
-    "on_batch_end",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-)
+_HOOKS = [f"on_{of}batch_{at}" for of in ("", "train_") for at in ("begin", "end")]
 # Of Keras's callbacks that save or write after a number of batches.
 _FREQUENCIES = ("save_freq", "update_freq")
 # Parts of Keras that XLA does not compile, or makes slower than they are on a CPU.
@@ -171,6 +166,14 @@ def is_faster(model: keras.Model) -> bool:
 def has_own_step(model: keras.Model) -> bool:
     """True if a user's class trains by a `train_step` of its own."""
     return not _is_ours(type(model).train_step.__module__)
+
+
+def steps_in_block(asked: int | str, callbacks: Any) -> int:
+    """Steps of a block as asked for; "auto" takes one if a callback is to see each."""
+    if asked != "auto":
+        return asked
+    callbacks = getattr(callbacks, "callbacks", callbacks)
+    return 1 if any(map(watches_batches, callbacks)) else STEPS
 
 
 def watches_batches(callback: keras.callbacks.Callback) -> bool:
