@@ -7,7 +7,8 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,11 +19,7 @@ MANIFEST = "manifest.json"
 
 @contextlib.contextmanager
 def scratch(parent: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary folder `.tmp-*` in `parent`, removed at the end unless renamed.
-
-    Raises:
-        ValueError: If `parent` is a file or cannot be written to.
-    """
+    """A temporary folder `.tmp-*` in `parent`, removed at the end unless renamed."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=parent))
@@ -40,18 +37,30 @@ def scratch(parent: pathlib.Path) -> Iterator[pathlib.Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def replace(folder: pathlib.Path, files: Mapping[pathlib.Path, bytes]) -> None:
-    """Writes files to a scratch folder first, then moves each whole to its place.
+def replace(moves: Mapping[pathlib.Path, pathlib.Path]) -> None:
+    """Moves each path to its place, over what is there; syncs all before."""
+    for source in moves:
+        sync(source)
+    for source, place in moves.items():
+        if place.is_dir():
+            shutil.rmtree(place)
+        os.replace(source, place)
+
+
+def whole(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> pathlib.Path:
+    """Writes a file, whole or not at all; returns its path.
 
     Args:
-        folder: A `scratch` folder of their parent.
-        files: Content of each file by path.
+        path: The file, replaced if it is there.
+        write: Function that writes to the path that it gets, one beside the file.
     """
-    for path, content in files.items():
-        (folder / path.name).write_bytes(content)
-        sync(folder / path.name)
-    for path in files:
-        os.replace(folder / path.name, path)
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        write(temporary)
+        replace({temporary: path})
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
 
 
 def write_manifest(folder: pathlib.Path) -> None:
@@ -63,12 +72,7 @@ def write_manifest(folder: pathlib.Path) -> None:
 
 
 def verify(folder: pathlib.Path) -> None:
-    """Checks the files below a folder against its manifest.
-
-    Raises:
-        FileNotFoundError: If there is no manifest.
-        ValueError: If a file in the manifest is missing or differs.
-    """
+    """Raises a ValueError if a file in a folder's manifest is missing or differs."""
     manifest = folder / MANIFEST
     if not manifest.is_file():
         expected = f"a folder with a {MANIFEST}"
@@ -84,9 +88,9 @@ def verify(folder: pathlib.Path) -> None:
 
 
 def _sums(folder: pathlib.Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    sums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
-    return {name: sums[name] for name in sorted(sums) if name != MANIFEST}
+    paths = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*")}
+    names = sorted(name for name, path in paths.items() if path.is_file())
+    return {name: sha256(paths[name]) for name in names if name != MANIFEST}
 
 
 def sha256(path: pathlib.Path) -> str:

@@ -11,12 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, likelihoods, metrics, plots, presets
+from tfvae.files import whole
 from tfvae.inputs import to_arrays
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
 from tfvae.models import GAN
 from tfvae.models.latent import LatentVariableModel
-from tfvae.runs import Run, whole
+from tfvae.runs import Run
 
 # Numbers by name.
 Figures = dict[str, float]

@@ -8,14 +8,13 @@ import os
 import pathlib
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, presets
+from tfvae import checks, files, presets
 from tfvae.loading import load
 from tfvae.presets import Config
 from tfvae.training.step import state
@@ -51,7 +50,7 @@ class Run:
 
     def write(self, name: str, text: str) -> pathlib.Path:
         """Writes a file of the run, whole or not at all; returns its path."""
-        return whole(self.path / name, lambda path: path.write_text(text + "\n"))
+        return files.whole(self.path / name, lambda path: path.write_text(text + "\n"))
 
 
 class Training(keras.callbacks.Callback):
@@ -170,12 +169,12 @@ class Training(keras.callbacks.Callback):
             return
         if self._best is not None:
             self.model.set_weights(self._best)
-            whole(self.run.model_file, self.model.save)
+            files.whole(self.run.model_file, self.model.save)
         for variable, value in zip(state(self.model), self._state, strict=True):
             variable.assign(value)
         self.run.write("history.csv", _table(self.history))
         name = f"checkpoint-{len(self.history):06}.keras"
-        whole(self.run.path / name, self.model.save)
+        files.whole(self.run.path / name, self.model.save)
         for file in self.run.checkpoints[:-2]:
             file.unlink()
         self._state = self._best = None
@@ -271,22 +270,3 @@ def _read_history(path: pathlib.Path, epochs: int, monitor: str | None) -> Rows:
     if numbers[:epochs] != list(range(1, epochs + 1)):
         checks.fail(f"a table of {epochs} epochs or more", history=str(path))
     return [row | {"epoch": i + 1} for i, row in enumerate(rows[:epochs])]
-
-
-def whole(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> pathlib.Path:
-    """Calls `write` with a path beside a file and renames it to the file.
-
-    Args:
-        path: The file, replaced if it is there.
-        write: Function that writes to the path that it gets.
-
-    Returns:
-        The path.
-    """
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

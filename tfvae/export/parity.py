@@ -9,44 +9,49 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.signatures import Signature
+from tfvae.signatures import Outputs, Signature
 
 # Largest relative difference from the model that is published.
 TOLERANCE = 1e-5
 
-# Inputs of a signature and the outputs of the model for them, both by name.
-Example = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]
+# Tensors or arrays by name.
+Values = Mapping[str, npt.ArrayLike]
+# Inputs of a signature and the outputs of the model for them.
+Example = tuple[Values, Values]
 
 
 def write(
-    signatures: Mapping[str, Signature], path: pathlib.Path
+    signatures: Mapping[str, Signature],
+    path: pathlib.Path,
+    served: Callable[[Signature], Signature] = lambda signature: signature,
 ) -> dict[str, Example]:
     """Writes a SavedModel with these signatures, and compares it with the model.
 
     The SavedModel holds each variable that a signature reads, once, and no others.
 
+    Args:
+        signatures: The model's own signatures by name.
+        path: Folder of the SavedModel.
+        served: Function that adds to a signature what its runtime lacks.
+
     Returns:
         Made-up inputs of each signature and the model's outputs for them.
-
-    Raises:
-        RuntimeError: If a signature on disk answers otherwise than the model.
     """
-    functions = {name: _trace(signature) for name, signature in signatures.items()}
+    functions = {name: _trace(served(s)) for name, s in signatures.items()}
     holder = tf.Module()
     holder.weights = [v for function in functions.values() for v in function.variables]
     tf.saved_model.save(holder, str(path), signatures=functions)
     loaded = tf.saved_model.load(str(path)).signatures
     examples = {}
     for name, signature in signatures.items():
-        inputs = signature.example()
-        examples[name] = inputs, expected_outputs(signature, inputs)
+        examples[name] = example(signature, signature.example())
         compare(loaded[name], *examples[name], f"{path}:{name}")
     return examples
 
 
 def _trace(signature: Signature) -> tf.types.experimental.ConcreteFunction:
     @tf.function(autograph=False)
-    def function(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def function(**inputs: tf.Tensor) -> Outputs:
         # A global seed of this process would repeat the draws wherever the file runs.
         tf.compat.v1.get_default_graph().seed = None
         return signature.function(**inputs)
@@ -54,29 +59,18 @@ def _trace(signature: Signature) -> tf.types.experimental.ConcreteFunction:
     return function.get_concrete_function(**{s.name: s for s in signature.specs})
 
 
-def expected_outputs(
-    signature: Signature, inputs: Mapping[str, npt.ArrayLike]
-) -> dict[str, tf.Tensor]:
-    """Outputs of the model by name; none if the signature draws its own noise."""
-    return {} if signature.random else signature.compiled()(*inputs.values())
+def example(signature: Signature, inputs: Values) -> Example:
+    """Inputs and the model's outputs; none if the signature draws its own noise."""
+    return inputs, {} if signature.random else signature.compiled()(*inputs.values())
 
 
 def compare(
-    exported: Callable[..., Mapping[str, npt.ArrayLike]],
-    inputs: Mapping[str, npt.ArrayLike],
-    wanted: Mapping[str, npt.ArrayLike],
-    label: str,
+    exported: Callable[..., Values], inputs: Values, wanted: Values, label: str
 ) -> float | None:
-    """Raises an error if an exported function answers otherwise than the model.
+    """The largest difference of an exported function from the model's outputs.
 
-    Args:
-        exported: Function of the inputs by name.
-        inputs: Inputs by name.
-        wanted: Outputs of the model by name.
-        label: Name of the function in the message.
-
-    Returns:
-        The largest difference; None if `wanted` is empty.
+    It is None if none are wanted; a difference above `TOLERANCE` raises a RuntimeError
+    that names the function by its `label`.
     """
     got = exported(**inputs)
     errors = {key: difference(value, got[key]) for key, value in wanted.items()}
@@ -95,7 +89,7 @@ def difference(wanted: npt.ArrayLike, got: npt.ArrayLike) -> float:
 
 
 def check_model(model: keras.Model) -> dict[str, Signature]:
-    """Returns the signatures of a model if it is a built one of this package."""
+    """The signatures of a model, which must be a built one of this package."""
     if not callable(getattr(model, "signatures", None)):
         checks.fail("a tfvae model", error=TypeError, model=model)
     return model.signatures()

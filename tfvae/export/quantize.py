@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,24 +25,22 @@ NUM_ROWS = 100
 
 # Inputs of a signature by name.
 Arrays = dict[str, np.ndarray]
+# Names of signatures, each with inputs for one call.
+Rows = Sequence[tuple[str, Arrays]]
 
 
 def convert(
-    folder: pathlib.Path,
-    names: Sequence[str],
-    quantize: str | None = None,
-    rows: Sequence[tuple[str, Arrays]] = (),
+    folder: pathlib.Path, names: Sequence[str], quantize: str | None, rows: Rows = ()
 ) -> bytes:
     """Bytes of a TFLite file with built-in operators only.
+
+    A RuntimeError names the operators that TFLite lacks.
 
     Args:
         folder: Folder of a SavedModel.
         names: Signatures to keep.
         quantize: Type of the numbers, as in `to_tflite`.
-        rows: For int8, pairs of the name of a signature and its typical inputs.
-
-    Raises:
-        RuntimeError: If TFLite lacks an operator; the message names the operator.
+        rows: Typical inputs, for int8 alone.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), names)
     ops = tf.lite.OpsSet
@@ -66,18 +64,15 @@ def convert(
         raise RuntimeError(f"TFLite cannot hold {names}: {reason}") from error
 
 
-def convert_to_int8(
-    folder: pathlib.Path, names: Sequence[str], rows: Sequence[tuple[str, Arrays]]
-) -> bytes:
+def convert_to_int8(folder: pathlib.Path, names: Sequence[str], rows: Rows) -> bytes:
     """As `convert`, in a process of its own: the calibrator crashes on some loops.
 
     The folder's parent holds the result until it is read.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", _CODE],
         input=pickle.dumps((folder, names, rows)),
-        env=environment,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
     )
     if (folder.parent / "error").exists():
@@ -101,15 +96,10 @@ def main() -> None:
 def typical_inputs(
     model: keras.Model, signatures: Mapping[str, Signature], data: Any
 ) -> Arrays:
-    """Typical rows of every input by name: data, their latents, made-up noise.
+    """Typical rows of every input of the signatures, by the input's name.
 
-    Args:
-        model: A built model.
-        signatures: Signatures that need the inputs, by name.
-        data: x `[rows, *event_shape]`, `(x, u)` for a conditional model, or a data set.
-
-    Raises:
-        ValueError: If the data are missing, empty or do not fit the model.
+    They are up to `NUM_ROWS` rows of data, their latents, and made-up noise. The data
+    are the `representative_data` of `to_tflite`.
     """
     if data is None:
         checks.fail("given: it shows the ranges of numbers", representative_data=data)
@@ -131,23 +121,21 @@ def typical_inputs(
     return inputs
 
 
-def batch(
-    signature: Signature, inputs: Arrays, begin: int = 0, size: int = 1
-) -> Arrays:
-    """Typical rows for a signature, as many as its batch size if that is fixed.
+def batch(signature: Signature, inputs: Arrays, size: int, begin: int = 0) -> Arrays:
+    """Rows of typical inputs for a signature, from `begin` on; too few repeat.
 
-    The rows start at `begin`, and repeat if there are too few.
+    There are `size` of them, or as many as the signature's batch size if that is fixed.
     """
     rows = begin + np.arange(signature.batch_size or size)
     values = {i.name: inputs[i.name] for i in signature.inputs}
     return {name: value[rows % len(value)] for name, value in values.items()}
 
 
-def representative_dataset(
-    signatures: Mapping[str, Signature], inputs: Arrays
-) -> Iterator[tuple[str, Arrays]]:
+def batches(signatures: Mapping[str, Signature], inputs: Arrays) -> Rows:
     """All typical rows for every signature, as a TFLite converter asks for them."""
     num_rows = min(map(len, inputs.values()))
-    for name, signature in signatures.items():
-        for begin in range(0, num_rows, signature.batch_size or 1):
-            yield name, batch(signature, inputs, begin)
+    return [
+        (name, batch(signature, inputs, 1, begin))
+        for name, signature in signatures.items()
+        for begin in range(0, num_rows, signature.batch_size or 1)
+    ]

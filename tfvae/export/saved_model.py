@@ -23,22 +23,19 @@ def to_saved_model(
 ) -> pathlib.Path:
     """Publishes a model as the next version below `path`, ready for TF Serving.
 
-    Each signature is written, loaded back and compared with the model. The version also
-    holds warm-up requests and a manifest of SHA-256 sums. Its folder is written beside
-    its place and renamed at the end: a version is whole or absent, and none is
-    overwritten. A server with this version refuses wrong shapes. It answers a row with
-    NaN or Inf with NaN, and the rows beside it as usual.
+    Each signature is written, loaded back and compared with the model: another answer
+    is a RuntimeError. The version also holds warm-up requests and a manifest of SHA-256
+    sums. Its folder is written beside its place and renamed at the end: a version is
+    whole or absent, and none is overwritten. A server with this version refuses wrong
+    shapes. It answers a row with NaN or Inf with NaN, and the rows beside it as usual.
 
     Args:
         model: A built model of this package.
         path: Folder of the versions; made if it is missing.
-        version: A positive integer; the highest in the folder plus one when left out.
+        version: Number of the version; the highest in the folder plus one if None.
 
     Returns:
         The folder of the version, for instance `path/1`.
-
-    Raises:
-        RuntimeError: If a signature on disk answers otherwise than the model.
 
     Example:
         >>> tfvae.export.to_saved_model(model, folder + "/vae").name
@@ -65,15 +62,12 @@ def to_folder(model: keras.Model, path: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def load_saved_model(path: str | os.PathLike[str]) -> Any:
-    """Loads a SavedModel with its signatures if its files are as they were written.
+    """The result of `tf.saved_model.load`, if the files are as they were written.
 
     TensorFlow itself does not check files: damaged ones may give any answer or a crash.
 
     Args:
         path: Folder of a version, as `to_saved_model` returns it.
-
-    Returns:
-        The result of `tf.saved_model.load`.
 
     Raises:
         FileNotFoundError: If there is no manifest.
@@ -93,9 +87,8 @@ def load_saved_model(path: str | os.PathLike[str]) -> Any:
 
 
 def _write(signatures: Mapping[str, Signature], folder: pathlib.Path) -> None:
-    strict = {name: serving.strict(s) for name, s in signatures.items()}
-    parity.write(strict, folder)
-    serving.write_warmup(signatures, folder)
+    examples = parity.write(signatures, folder, serving.strict)
+    serving.write_warmup(examples, folder)
     files.write_manifest(folder)
     folder.chmod(0o755)
 

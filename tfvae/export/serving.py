@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from tfvae import checks, files
 from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.export import parity
-from tfvae.signatures import Signature
+from tfvae.signatures import Outputs, Signature
 
 # Place of the warm-up requests in a version, by TF Serving's rules.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -30,9 +30,11 @@ def strict(signature: Signature) -> Signature:
     Answers to all other requests stay as they are.
     """
 
-    def function(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = {s.name: tf.ensure_shape(inputs[s.name], s.shape) for s in specs}
-        _check_rows(inputs)
+    def function(**inputs: tf.Tensor) -> Outputs:
+        for i in signature.inputs:
+            shape = [signature.batch_size, *i.shape]
+            inputs[i.name] = tf.ensure_shape(inputs[i.name], shape)
+        _check_rows({i.name: inputs[i.name] for i in signature.inputs})
         for mask in (i for i in signature.inputs if i.masks):
             given = inputs[mask.name], inputs[mask.masks]
             inputs[mask.masks] = tf.where(*given, 0.0)
@@ -40,7 +42,6 @@ def strict(signature: Signature) -> Signature:
         outputs = signature.function(**inputs)
         return {key: _where_finite(floats, value) for key, value in outputs.items()}
 
-    specs = signature.specs
     return signature._replace(function=function)
 
 
@@ -48,8 +49,7 @@ def _check_rows(inputs: Mapping[str, tf.Tensor]) -> None:
     (name, first), *others = inputs.items()
     for other, value in others:
         message = f"`{other}` must have as many rows as `{name}`."
-        sizes = tf.shape(value)[0], tf.shape(first)[0]
-        tf.debugging.assert_equal(*sizes, message=message)
+        tf.debugging.assert_equal(tf.shape(value)[0], tf.shape(first)[0], message)
 
 
 def _where_finite(inputs: Iterable[tf.Tensor], output: tf.Tensor) -> tf.Tensor:
@@ -82,28 +82,29 @@ def warmup_requests(
         >>> [log.predict_log.request.model_spec.signature_name for log in logs]
         ['serving_default', 'encode', 'decode', 'sample', 'elbo']
     """
-    signatures = parity.check_model(model)
-    return [_request(*item, batch_size) for item in signatures.items()]
+    signatures = parity.check_model(model).items()
+    return [_request(name, s.example(batch_size)) for name, s in signatures]
 
 
-def _request(name: str, signature: Signature, batch_size: int) -> Message:
+def _request(name: str, inputs: parity.Values) -> Message:
     from tensorflow_serving.apis import prediction_log_pb2
 
     log = prediction_log_pb2.PredictionLog()
     request = log.predict_log.request
     request.model_spec.signature_name = name
-    for key, value in signature.example(batch_size).items():
+    for key, value in inputs.items():
         request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
     return log
 
 
-def write_warmup(signatures: Mapping[str, Signature], folder: pathlib.Path) -> None:
-    """Writes warm-up requests of one row into the folder of a version."""
+def write_warmup(examples: Mapping[str, parity.Example], folder: pathlib.Path) -> None:
+    """Writes a request for the first row of each example into a version's folder."""
     file = folder / WARMUP_FILE
     file.parent.mkdir()
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for name, signature in signatures.items():
-            writer.write(_request(name, signature, 1).SerializeToString())
+        for name, (inputs, _) in examples.items():
+            row = {key: value[:1] for key, value in inputs.items()}
+            writer.write(_request(name, row).SerializeToString())
 
 
 def _server_path(*, base_path: Any) -> str:
@@ -123,25 +124,21 @@ def serving_config(
     max_enqueued_batches: PositiveInt = 100,
     num_batch_threads: PositiveInt | None = None,
 ) -> list[pathlib.Path]:
-    """Writes `models.config` and `batching.config` for a folder of models.
+    """Writes `models.config` and `batching.config` into a folder of models.
 
     A model is a subfolder with a numbered version in it; the server gives it the name
-    of the subfolder. The files are for `--model_config_file` and
-    `--batching_parameters_file`, see `examples/serving`. They set no
+    of the subfolder. The files, whose paths are returned, are for `--model_config_file`
+    and `--batching_parameters_file`, see `examples/serving`. They set no
     `allowed_batch_sizes`: padding batches to a size gains nothing on a CPU.
 
     Args:
         path: Folder whose subfolders were written by `to_saved_model`.
         base_path: Absolute path or URL of that folder for the server.
-        max_batch_size: Rows that the server computes at once; it refuses larger
-            requests.
+        max_batch_size: Rows computed at once; the server refuses larger requests.
         batch_timeout_micros: Microseconds that a request waits for others.
         max_enqueued_batches: Batches that may wait; the server refuses requests beyond.
-        num_batch_threads: Batches computed at the same time; as many as the server has
-            processors when left out.
-
-    Returns:
-        The paths of both files, in `path`.
+        num_batch_threads: Batches computed at the same time; by default as many as the
+            server has processors.
 
     Example:
         >>> version = tfvae.export.to_saved_model(model, folder + "/vae")
@@ -152,41 +149,35 @@ def serving_config(
         "max_batch_size": max_batch_size,
         "batch_timeout_micros": batch_timeout_micros,
         "max_enqueued_batches": max_enqueued_batches,
+        "num_batch_threads": num_batch_threads,
     }
-    if num_batch_threads is not None:
-        batching["num_batch_threads"] = num_batch_threads
+    # The class of this message is in no package: see session_bundle_config.proto.
+    lines = [f"{k} {{ value: {v} }}\n" for k, v in batching.items() if v is not None]
     path = pathlib.Path(path)
     texts = {
-        path / "models.config": _models_config(path, base_path),
-        # The class of this message is in no package: see session_bundle_config.proto.
-        path / "batching.config": "".join(
-            f"{name} {{ value: {number} }}\n" for name, number in batching.items()
-        ),
+        "models.config": _models_config(path, base_path.rstrip("/")),
+        "batching.config": "".join(lines),
     }
     with files.scratch(path) as folder:
-        files.replace(folder, {file: text.encode() for file, text in texts.items()})
-    return list(texts)
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        files.replace({folder / name: path / name for name in texts})
+    return [path / name for name in texts]
 
 
 def _models_config(path: pathlib.Path, base_path: str) -> str:
+    """Configuration of the subfolders that hold a numbered version."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
-    config = model_server_config_pb2.ModelServerConfig()
-    for name in _models(path):
-        config.model_config_list.config.add(
-            name=name,
-            base_path=f"{base_path.rstrip('/')}/{name}",
-            model_platform="tensorflow",
-        )
-    return text_format.MessageToString(config)
-
-
-def _models(path: pathlib.Path) -> list[str]:
-    """Names of the subfolders that hold a numbered version."""
     graphs = path.glob("*/*/saved_model.pb")
-    models = {p.parts[-3] for p in graphs if p.parts[-2].isdecimal()}
-    if not models:
+    names = sorted({p.parts[-3] for p in graphs if p.parts[-2].isdecimal()})
+    if not names:
         hint = "`to_saved_model` writes one."
         checks.fail("a folder of exported models", hint=hint, path=str(path))
-    return sorted(models)
+    config = model_server_config_pb2.ModelServerConfig()
+    for name in names:
+        config.model_config_list.config.add(
+            name=name, base_path=f"{base_path}/{name}", model_platform="tensorflow"
+        )
+    return text_format.MessageToString(config)

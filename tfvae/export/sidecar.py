@@ -30,49 +30,39 @@ def beside(path: pathlib.Path) -> pathlib.Path:
 def describe(
     model: keras.Model,
     signatures: Mapping[str, Signature],
-    name: str,
-    content: bytes,
+    file: pathlib.Path,
     differences: Mapping[str, float | None],
     quantize: str | None,
-) -> bytes:
-    """Content of the sidecar.
+) -> str:
+    """Content of the sidecar of a file that holds these signatures of the model.
 
-    Args:
-        model: The model that was exported.
-        signatures: Its signatures in the file, by name.
-        name: Name of the `.tflite` file.
-        content: Bytes of the `.tflite` file.
-        differences: Largest difference of each signature from the model.
-        quantize: Type of the numbers, as in `to_tflite`.
+    `differences` are the largest ones of each signature from the model, and `quantize`
+    is the type of the numbers, both as in `to_tflite`.
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=content)
-    about = {
-        "model": type(model).__name__,
-        "file": name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "quantize": quantize or "float32",
-        "signatures": {},
-    }
+    content = file.read_bytes()
+    interpreter, told = Interpreter(model_content=content), {}
     for key, signature in signatures.items():
         runner = interpreter.get_signature_runner(key)
         known = model.inputs | {i.name: i for i in signature.inputs}
-        about["signatures"][key] = {
+        told[key] = {
             "inputs": _tensors(known, runner.get_input_details()),
             "outputs": _tensors(known, runner.get_output_details()),
             "difference": differences[key],
         }
-    return (json.dumps(about, indent=2) + "\n").encode()
+    about = {
+        "model": type(model).__name__,
+        "file": file.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "quantize": quantize or "float32",
+        "signatures": told,
+    }
+    return json.dumps(about, indent=2) + "\n"
 
 
 def verified(path: pathlib.Path) -> bytes:
-    """Returns the bytes of a `.tflite` file if they have the SHA-256 in its sidecar.
-
-    Raises:
-        FileNotFoundError: If the file or its sidecar is missing.
-        ValueError: If the file does not fit the sidecar.
-    """
+    """The bytes of a `.tflite` file, which must have the SHA-256 in its sidecar."""
     for file in (path, beside(path)):
         if not file.is_file():
             checks.fail("a file", error=FileNotFoundError, path=str(file))

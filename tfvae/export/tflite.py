@@ -18,9 +18,9 @@ from tfvae.export import parity, sidecar
 from tfvae.export.quantize import (
     Arrays,
     batch,
+    batches,
     convert,
     convert_to_int8,
-    representative_dataset,
     typical_inputs,
 )
 from tfvae.signatures import Signature
@@ -52,28 +52,22 @@ def to_tflite(
     model before the file is put in its place. In float32 they differ by at most 1e-5. A
     quantized file gives a warning if a difference is large, and an error if most of the
     elements that a signature draws one by one differ. Models under mixed precision are
-    exported in float32.
-
-    The sidecar `<path>.json` holds the meaning of inputs and outputs, the differences,
-    and the SHA-256 that `load_tflite` checks.
+    exported in float32. The sidecar `<path>.json` holds the meaning of inputs and
+    outputs, the differences, and the SHA-256 that `load_tflite` checks.
 
     Args:
         model: A built model of this package.
         path: File to write, ending in `.tflite`; replaced as a whole.
-        signatures: Names among the model's `lite_signatures`; all when left out.
-        batch_size: Rows of every input and output, fixed as browsers need it. When left
-            out, any number, and one image in an answer of `sample_random`.
-        quantize: Type of the numbers; float32 when left out. `"float16"` halves the
-            size of the weights. `"dynamic_range"` keeps weights in 8 bits and computes
-            products in integers if that is faster. `"int8"` computes everything in 8
-            bits between float inputs and outputs; the file has neither densities
+        signatures: Names among the model's `lite_signatures`; all if None.
+        batch_size: Rows of every input and output, fixed as browsers need it. If None,
+            any number, and one image in an answer of `sample_random`.
+        quantize: Type of the numbers; float32 if None. `"float16"` halves the size of
+            the weights. `"dynamic_range"` keeps weights in 8 bits and computes products
+            in integers if that is faster. `"int8"` computes everything in 8 bits
+            between float inputs and outputs; the file has neither densities
             (`log_prob`, `prior`) nor `sample_random`.
         representative_data: For `"int8"`, typical x `[rows, *event_shape]`, `(x, u)`
-            for a conditional model, or a data set. 100 rows show the ranges of all
-            numbers.
-
-    Returns:
-        The path of the file.
+            for a conditional model, or a data set. 100 rows show the ranges of numbers.
 
     Raises:
         RuntimeError: If TFLite lacks an operator, a signature answers otherwise than
@@ -98,25 +92,24 @@ def to_tflite(
         examples = parity.write(chosen, folder / "saved_model")
         content = _convert(folder / "saved_model", chosen, quantize, typical)
         if typical:
-            examples = {k: _typical_example(s, typical) for k, s in chosen.items()}
+            asked = {k: batch(s, typical, 10) for k, s in chosen.items()}
+            examples = {k: parity.example(s, asked[k]) for k, s in chosen.items()}
         differences = _compare(model, chosen, content, examples, quantize)
-        about = sidecar.describe(
-            model, chosen, path.name, content, differences, quantize
-        )
-        files.replace(folder, {path: content, sidecar.beside(path): about})
+        file = folder / path.name
+        file.write_bytes(content)
+        about = sidecar.describe(model, chosen, file, differences, quantize)
+        sidecar.beside(file).write_text(about)
+        files.replace({file: path, sidecar.beside(file): sidecar.beside(path)})
     return path
 
 
 def load_tflite(path: str | os.PathLike[str]) -> Any:
-    """Loads a file in LiteRT if it is as `to_tflite` wrote it.
+    """An `ai_edge_litert.interpreter.Interpreter` of a file that `to_tflite` wrote.
 
     LiteRT itself does not check files: damaged ones may give any answer or a crash.
 
     Args:
         path: A `.tflite` file, with its sidecar beside it.
-
-    Returns:
-        An `ai_edge_litert.interpreter.Interpreter`.
 
     Raises:
         FileNotFoundError: If the file or its sidecar is missing.
@@ -177,13 +170,7 @@ def _convert(
 ) -> bytes:
     if quantize != "int8":
         return convert(folder, list(signatures), quantize)
-    rows = list(representative_dataset(signatures, typical))
-    return convert_to_int8(folder, list(signatures), rows)
-
-
-def _typical_example(signature: Signature, typical: Arrays) -> parity.Example:
-    inputs = batch(signature, typical, size=10)
-    return inputs, parity.expected_outputs(signature, inputs)
+    return convert_to_int8(folder, list(signatures), batches(signatures, typical))
 
 
 def _compare(
@@ -199,15 +186,14 @@ def _compare(
     noise, differences = model.inputs["noise"], {}
     for name, (inputs, wanted) in examples.items():
         runner = Interpreter(model_content=content).get_signature_runner(name)
-        if quantize and wanted:
-            # Uniform noise: elements of x are drawn one by one.
-            drawn = noise.range is not None and noise in signatures[name].inputs
-            change = _share if drawn else parity.difference
-            answer = runner(**inputs)
-            differences[name] = max(change(v, answer[k]) for k, v in wanted.items())
-            _judge(name, differences[name], quantize, drawn)
-        else:
+        if not (quantize and wanted):
             differences[name] = parity.compare(runner, inputs, wanted, name)
+            continue
+        # Uniform noise: elements of x are drawn one by one.
+        drawn = noise.range is not None and noise in signatures[name].inputs
+        change, answer = _share if drawn else parity.difference, runner(**inputs)
+        differences[name] = max(change(v, answer[k]) for k, v in wanted.items())
+        _judge(name, differences[name], quantize, drawn)
     return differences
 
 

@@ -52,8 +52,7 @@ def build(
                 shutil.copyfile(file, scratch / file.name)
         manifest = json.dumps({"models": entries})
         (scratch / "models.json").write_text(manifest + "\n")
-        for part in list(scratch.iterdir()):
-            runtime.replace(part, folder / part.name)
+        files.replace({part: folder / part.name for part in scratch.iterdir()})
     return folder
 
 

@@ -57,7 +57,7 @@ def find(node_modules: str | os.PathLike[str] | None = None) -> pathlib.Path:
     with files.scratch(folder.parent) as scratch:
         _install(package, scratch)
         if not _has(folder, version):  # no other process was faster
-            replace(scratch / "node_modules", folder)
+            files.replace({scratch / "node_modules": folder})
     return folder
 
 
@@ -86,10 +86,3 @@ def _install(package: pathlib.Path, folder: pathlib.Path) -> None:
         raise RuntimeError(
             f"npm did not install LiteRT.js: try again, {advice} {reason}"
         )
-
-
-def replace(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Renames a file or folder, and replaces the target if it is there."""
-    if target.is_dir():
-        shutil.rmtree(target)
-    os.replace(source, target)
