@@ -20,9 +20,8 @@ Draw = tuple[tf.Tensor, tf.Tensor]
 class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
     """Abstract conditional density `p(y | inputs)`: a network gives the parameters.
 
-    A subclass gives `params_size`, `distribution` and `fit_to`. The base runs the
-    network, folds leading sample dimensions into the batch once, and keeps everything
-    after the network in float32, whatever the dtype policy of the network.
+    The base runs the network, folds leading sample dimensions into the batch once, and
+    keeps everything after the network in float32, whatever the network's dtype policy.
 
     Args:
         network: A Keras model or layer from the inputs to features (of a
@@ -31,8 +30,8 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
-        inputs: `[batch, *shape]` or `[samples, ..., batch, *shape]`; a pair of tensors
-            `[batch, ...]` if the network takes one; None without a network.
+        inputs: `[samples, ..., batch, *shape]`; a pair of tensors `[batch, ...]` if the
+            network takes one; None without a network.
         training: Passed on to the network.
 
     Returns:
@@ -58,15 +57,9 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
         return self.distribution(self.params(inputs, training=training))
 
     def params(self, inputs: Any = None, training: bool = False) -> tf.Tensor | None:
-        """Parameters of the distribution, by a plain tensor function.
+        """Parameters of the distribution for the inputs of a call, in float32.
 
-        Args:
-            inputs: As in a call.
-            training: As in a call.
-
-        Returns:
-            A float32 tensor `[samples, ..., batch, ..., params]`; None without a
-            network.
+        `[samples, ..., batch, ..., params]`; None without a network.
         """
         if self.network is None:
             return None
@@ -75,11 +68,10 @@ class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):
         leading = 0 if pair else inputs.shape.rank - self._input_ndim
         if not leading:
             return self._network_params(inputs, training)
-        outer = tf.shape(inputs)[: leading + 1]
+        outer = keras.ops.shape(inputs)[: leading + 1]
         flat = tf.reshape(inputs, [-1, *inputs.shape[leading + 1 :]])
         params = self._network_params(flat, training)
-        unfolded = tf.reshape(params, tf.concat([outer, tf.shape(params)[1:]], 0))
-        return tf.ensure_shape(unfolded, inputs.shape[: leading + 1] + params.shape[1:])
+        return tf.reshape(params, [*outer, *params.shape[1:]])
 
     @property
     @abc.abstractmethod
@@ -112,11 +104,10 @@ Encoder = Annotated[keras.layers.Layer, _encoder]
 class LatentDistribution(ConditionalDistribution):
     """Abstract reparameterised distribution of z: a posterior or a prior.
 
-    A subclass gives `params_size`, `distribution(params)` and `from_noise(params,
-    noise)`. A dense layer, the head, makes the parameters from the features of the
-    network. As a posterior it is `q(z | x)`, or `q(z | x, u)` if the network takes a
-    pair, as `layers.JointEncoder` does. As a prior it is p(z) without a network, or
-    `p(z | u)` with a network of u.
+    A subclass gives `params_size`, `distribution` and `from_noise`. A dense layer, the
+    head, makes the parameters from the features of the network. A posterior is
+    `q(z | x)`, or `q(z | x, u)` if the network takes a pair, as `layers.JointEncoder`
+    does. A prior is p(z) without a network, or `p(z | u)` with a network of u.
 
     Args:
         encoder: Network from x or u to features `[batch, units]`; None for p(z).
@@ -157,7 +148,7 @@ class LatentDistribution(ConditionalDistribution):
         **kwargs: Any,
     ):
         super().__init__(encoder, **kwargs)
-        self.latent_dim, self.noise_dim = latent_dim, noise_dim or latent_dim
+        self.noise_dim = noise_dim or latent_dim
 
     @property
     def encoder(self) -> keras.layers.Layer | None:
@@ -171,25 +162,17 @@ class LatentDistribution(ConditionalDistribution):
 
     @abc.abstractmethod
     def from_noise(self, params: tf.Tensor | None, noise: tf.Tensor) -> Draw:
-        """Draws z as a function of noise, with its log-density.
+        """Draws z as a function of noise, with its log-density: a `Draw`.
 
-        A plain tensor function, so that sampling can be exported with the noise as an
-        input.
+        Sampling is exported as this function, with the noise as an input.
 
         Args:
             params: As `params` returns them, `[batch, params]`, or None.
             noise: Standard normal noise `[..., batch, noise_dim]`.
-
-        Returns:
-            z, `[..., batch, latent]`, and its log-density in nats, `[..., batch]`.
         """
 
     def fit_to(self, output_shape: tuple[int | None, ...]) -> None:
-        """Builds the head, a dense layer.
-
-        Raises:
-            ValueError: If the features are no vector.
-        """
+        """Builds the head, a dense layer."""
         if len(output_shape) != 2:
             raise ValueError(
                 "`encoder` must give one vector an example, [batch, units]. Received: "
@@ -200,12 +183,7 @@ class LatentDistribution(ConditionalDistribution):
         self.head.build(output_shape)
 
     def center(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """The z of noise 0, `[batch, latent]`: for a Gaussian its mean.
-
-        Args:
-            inputs: As in a call.
-            training: Passed on to the network.
-        """
+        """The z of noise 0, `[batch, latent]`: for a Gaussian its mean."""
         params = self.params(inputs, training=training)
         noise = tf.zeros([keras.ops.shape(params)[0], self.noise_dim])
         return self.from_noise(params, noise)[0]
@@ -229,45 +207,32 @@ class NoiseDistribution(tfd.Distribution):
         )
         self._latent, self._params = latent, params
 
-    @abc.abstractmethod
-    def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
-        """Log-density of z from elsewhere."""
-
-    def draw(self, sample_shape: Any, seed: Any) -> Draw:
-        """Draws of z and their log-density, as `from_noise` returns them."""
-        seed = tfp.random.sanitize_seed(seed)
-        outer = tf.concat([sample_shape, self._batch_shape_tensor()], axis=0)
-        shape = tf.concat([outer, [self._latent.noise_dim]], axis=0)
-        noise = tf.random.stateless_normal(shape, seed, dtype=self.dtype)
-        return self._latent.from_noise(self._params, noise)
-
-    def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
-        return self.draw([n], seed)[0]
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+        return {"params": tfp.util.ParameterProperties(event_ndims=1)}
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape([self._latent.latent_dim])
 
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([self._latent.latent_dim])
+    @abc.abstractmethod
+    def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Log-density of z from elsewhere."""
 
-    def _batch_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([]) if self._params is None else self._params.shape[:-1]
+    def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
+        return self.draw([n], seed)[0]
 
-    def _batch_shape_tensor(self, **_: Any) -> tf.Tensor:
-        if self._params is None:
-            return tf.constant([], tf.int32)
-        return tf.shape(self._params)[:-1]
+    def draw(self, sample_shape: Any, seed: Any) -> Draw:
+        """Draws of z and their log-density, as `from_noise` returns them."""
+        shape = [sample_shape, self.batch_shape_tensor(), [self._latent.noise_dim]]
+        seed = tfp.random.sanitize_seed(seed)
+        noise = tf.random.stateless_normal(tf.concat(shape, 0), seed, dtype=self.dtype)
+        return self._latent.from_noise(self._params, noise)
 
 
 def output_shape(network: Network, input_shape: Any) -> tuple[int | None, ...]:
-    """Output shape `[None, ...]` of a network, which it builds by one row of zeros.
+    """Output shape `[None, ...]` of a network, which one row of zeros builds.
 
-    Args:
-        network: A Keras model or layer.
-        input_shape: Shape of its input, batch first, or a pair of shapes.
-
-    Raises:
-        ValueError: If the network takes no such input, or gives no single tensor.
+    `input_shape` has the batch first; it is a pair of shapes for a network of a pair.
     """
     over = keras.tree.map_shape_structure
     try:

@@ -12,8 +12,8 @@ from tfvae.checks import EventShape, NonNegativeInt, PositiveFloat, PositiveInt
 from tfvae.conditional import Draw, LatentDistribution
 from tfvae.config import Network, register
 from tfvae.flows.base import AnyFlow, check_size
-from tfvae.inputs import condition
-from tfvae.posteriors.flow import FlowDistribution
+from tfvae.inputs import Context, condition
+from tfvae.posteriors.flow import FlowLatent
 from tfvae.posteriors.gaussian import gaussian_from_noise
 
 tfd = tfp.distributions
@@ -25,9 +25,6 @@ __all__ = [
     "FlowPrior",
     "StandardNormal",
 ]
-
-# Raw scale of which the softplus is 1.
-_SOFTPLUS_OF_1 = math.log(math.e - 1)
 
 
 @register
@@ -43,25 +40,21 @@ class StandardNormal(LatentDistribution):
         array([-1.838], dtype=float32)
     """
 
+    params_size = 0
+
     def __init__(self, latent_dim: PositiveInt, **kwargs: Any):
         super().__init__(None, latent_dim, **kwargs)
 
-    @property
-    def params_size(self) -> int:
-        """None at all."""
-        return 0
-
     def distribution(self, params: None = None) -> tfd.MultivariateNormalDiag:
-        """`MultivariateNormalDiag` of zeros and ones."""
         return _standard_normal(self)
 
-    def from_noise(self, params: None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def from_noise(self, params: None, noise: tf.Tensor) -> Draw:
         """See `LatentDistribution`: the noise itself."""
-        return noise, _standard_normal(self).log_prob(noise)
+        return noise, self.distribution().log_prob(noise)
 
 
 @register
-class FlowPrior(LatentDistribution):
+class FlowPrior(FlowLatent):
     """Learned prior: `z = f(noise)`, `noise ~ N(0, I)`, with a flow f.
 
     `log p(z) = log N(f^-1(z); 0, I) - log |det df / dnoise|`. By default f is a masked
@@ -86,6 +79,8 @@ class FlowPrior(LatentDistribution):
         2016, https://arxiv.org/abs/1611.02731
     """
 
+    params_size = 0  # the flow has weights of its own
+
     def __init__(
         self, latent_dim: PositiveInt, flow: AnyFlow | None = None, **kwargs: Any
     ):
@@ -97,45 +92,26 @@ class FlowPrior(LatentDistribution):
         check_size(flow, latent_dim, self.compute_dtype)
         self.flow, self.context = flow, None
         if flow.context_dim:
-            self.context = self.add_weight(
-                name="context",
-                shape=[flow.context_dim],
-                initializer="random_normal",
-            )
+            options = {"shape": [flow.context_dim], "initializer": "random_normal"}
+            self.context = self.add_weight(**options, name="context")
 
-    @property
-    def params_size(self) -> int:
-        """None at all: the flow has weights of its own."""
-        return 0
-
-    def distribution(self, params: None = None) -> FlowDistribution:
-        """`FlowDistribution` of standard normal noise."""
-        return FlowDistribution(self, None, _standard_normal(self), self._context())
-
-    def from_noise(self, params: None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `LatentDistribution`; each network of the flow runs once."""
-        z, log_det = self.flow.forward(noise, self._context())
-        return z, _standard_normal(self).log_prob(noise) - log_det
-
-    def _context(self) -> tf.Tensor | None:
-        return None if self.context is None else tf.convert_to_tensor(self.context)
+    def start(self, params: None) -> tuple[tfd.MultivariateNormalDiag, Context]:
+        context = None if self.context is None else tf.convert_to_tensor(self.context)
+        return _standard_normal(self), context
 
 
 class ConditionalPrior(LatentDistribution):
     """Abstract `p(z | u) = prod_d p(z_d; loc_d(u), scale_d(u))`: the prior of an iVAE.
 
-    The network gives features of u, a dense layer the raw parameters, and `scale =
-    softplus(raw + log(e - 1)) + min_scale`, which is near 1 at the start.
+    `scale = softplus(raw + log(e - 1)) + min_scale` is near 1 at the start.
 
     Args:
         latent_dim: Size of z.
         num_classes: Number of classes if u is a label from 0: a segment, or a time.
         context_shape: Shape of u if u is an array: a vector, or an image.
-        network: Keras model or layer from u, for labels one-hot
-            `[batch, num_classes]`, to features `[batch, units]`. For labels
-            `keras.layers.Dense(units, use_bias=False)` is an embedding. Without a
-            network the parameters are linear in u: for labels, a table with one row for
-            each.
+        network: Keras model or layer from u, labels one-hot, to features
+            `[batch, units]`; `keras.layers.Dense(units, use_bias=False)` embeds labels.
+            Without a network the parameters are linear in u.
         has_loc: Whether `loc` depends on u; else it is 0, and only the scale does.
         min_scale: Least scale.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
@@ -144,7 +120,6 @@ class ConditionalPrior(LatentDistribution):
         inputs: u, labels one-hot, `[batch, *context_shape]`.
     """
 
-    # Numbers of the noise that make one latent.
     noise_per_latent = 1
 
     def __init__(
@@ -158,38 +133,34 @@ class ConditionalPrior(LatentDistribution):
         min_scale: PositiveFloat = 1e-3,
         **kwargs: Any,
     ):
-        if context_shape is None and num_classes:
-            context_shape = (num_classes,)
-        if context_shape is None:
+        shape = (num_classes,) if num_classes else context_shape
+        if shape is None:
             expected = "given where there is no `num_classes`: the shape of u"
             checks.fail(expected, context_shape=None)
-        if num_classes and context_shape != (num_classes,):
+        if context_shape not in (None, shape):
             expected = f"left out with num_classes={num_classes}"
             checks.fail(expected, context_shape=context_shape)
-        if network is None:
-            network = keras.layers.Flatten()
+        network = keras.layers.Flatten() if network is None else network
         noise_dim = self.noise_per_latent * latent_dim
         super().__init__(network, latent_dim, noise_dim=noise_dim, **kwargs)
-        self.context_shape = context_shape
-        self.condition = condition("u", context_shape, num_classes)
+        self.context_shape, self.condition = shape, condition("u", shape, num_classes)
 
     @property
     def params_size(self) -> int:
-        """A scale for each latent, and a location if it depends on u."""
         return self.latent_dim * (1 + self.has_loc)
 
     def loc_and_scale(self, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """`loc` and `scale`, each `[batch, latent]`."""
         *loc, raw_scale = tf.split(params, 1 + self.has_loc, axis=-1)
-        scale = tf.nn.softplus(raw_scale + _SOFTPLUS_OF_1) + self.min_scale
+        scale = tf.nn.softplus(raw_scale + math.log(math.e - 1)) + self.min_scale
         return loc[0] if loc else tf.zeros_like(scale), scale
 
     def log_label(self, z: tf.Tensor, context: tf.Tensor) -> tf.Tensor:
-        """`log p(u | z)` of the right label if all are as frequent, `[..., batch]`.
+        """`log p(u | z)` in nats, `[..., batch]`, if all labels are as frequent.
 
         Args:
             z: `[..., batch, latent]`.
-            context: Labels one-hot, `[batch, num_classes]`.
+            context: The right labels one-hot, `[batch, num_classes]`.
         """
         each = self(tf.eye(self.num_classes)).log_prob(z[..., None, :])
         right = tf.reduce_sum(context * each, axis=-1)
@@ -216,11 +187,9 @@ class ConditionalNormal(ConditionalPrior):
     """
 
     def distribution(self, params: tf.Tensor) -> tfd.MultivariateNormalDiag:
-        """`MultivariateNormalDiag` of `params`, `[..., params_size]`."""
         return tfd.MultivariateNormalDiag(*self.loc_and_scale(params))
 
     def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
-        """See `LatentDistribution`."""
         return gaussian_from_noise(self.distribution(params), noise)
 
 
@@ -237,14 +206,12 @@ class ConditionalLaplace(ConditionalPrior):
         TensorShape([5])
 
     References:
-        Khemakhem et al., Variational Autoencoders and Nonlinear ICA: A Unifying
-        Framework, 2020, https://arxiv.org/abs/1907.04809
+        As for `ConditionalNormal`.
     """
 
     noise_per_latent = 4
 
     def distribution(self, params: tf.Tensor) -> tfd.Independent:
-        """`Independent` of `Laplace`, of `params`, `[..., params_size]`."""
         return tfd.Independent(tfd.Laplace(*self.loc_and_scale(params)), 1)
 
     def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:

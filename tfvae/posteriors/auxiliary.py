@@ -3,15 +3,12 @@
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfvae.checks import AnyWidths, PositiveInt
 from tfvae.conditional import Draw, Encoder, LatentDistribution, NoiseDistribution
 from tfvae.config import register
 from tfvae.layers import ContextMLP
 from tfvae.posteriors.gaussian import gaussian_from_noise, mean_field
-
-tfd = tfp.distributions
 
 
 @register
@@ -54,22 +51,21 @@ class Auxiliary(LatentDistribution):
         context_dim: PositiveInt = 128,
         **kwargs: Any,
     ):
-        self_dim = latent_dim if auxiliary_dim is None else auxiliary_dim
-        super().__init__(encoder, latent_dim, noise_dim=self_dim + latent_dim, **kwargs)
-        self.auxiliary_dim = self_dim
+        auxiliary_dim = auxiliary_dim or latent_dim
+        noise_dim = auxiliary_dim + latent_dim
+        super().__init__(encoder, latent_dim, noise_dim=noise_dim, **kwargs)
+        self.auxiliary_dim = auxiliary_dim
         options = {"context_dim": context_dim, "dtype": "float32"}
         self.forward_network = ContextMLP(2 * latent_dim, hidden_units, **options)
-        self.forward_network.build((None, self_dim))
-        self.reverse_network = ContextMLP(2 * self_dim, hidden_units, **options)
+        self.forward_network.build((None, auxiliary_dim))
+        self.reverse_network = ContextMLP(2 * auxiliary_dim, hidden_units, **options)
         self.reverse_network.build((None, latent_dim))
 
     @property
     def params_size(self) -> int:
-        """A location and a scale for each auxiliary variable, and the context."""
         return 2 * self.auxiliary_dim + self.context_dim
 
     def distribution(self, params: tf.Tensor) -> "AuxiliaryDistribution":
-        """`AuxiliaryDistribution` of `params`, `[..., 2 * auxiliary + context]`."""
         return AuxiliaryDistribution(self, params)
 
     def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
@@ -84,14 +80,7 @@ class Auxiliary(LatentDistribution):
 
 
 class AuxiliaryDistribution(NoiseDistribution):
-    """`q(z | x)` of an `Auxiliary` posterior, which can be drawn from.
-
-    Its density is an integral over a that has no closed form.
-
-    Args:
-        latent: The `Auxiliary` posterior.
-        params: Its parameters, `[..., 2 * auxiliary + context]`.
-    """
+    """`q(z | x)` of an `Auxiliary` posterior, which can be drawn from."""
 
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError(

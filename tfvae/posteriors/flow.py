@@ -1,5 +1,6 @@
 """Posteriors that a flow makes of a diagonal Gaussian."""
 
+import abc
 from typing import Any
 
 import tensorflow as tf
@@ -17,8 +18,45 @@ from tfvae.posteriors.gaussian import gaussian_from_noise, mean_field
 tfd = tfp.distributions
 
 
+class FlowLatent(LatentDistribution):
+    """Abstract distribution of `z = f(z_0; context)`, for a Gaussian z_0 and a flow f.
+
+    `log p(z) = log p(z_0) - log |det df / dz_0|`. A subclass has a `flow`, and gives
+    `params_size` and `start`.
+    """
+
+    @abc.abstractmethod
+    def start(
+        self, params: tf.Tensor | None
+    ) -> tuple[tfd.MultivariateNormalDiag, Context]:
+        """Distribution of z_0, and the context of the flow."""
+
+    def distribution(self, params: tf.Tensor | None = None) -> "FlowDistribution":
+        """Distribution of z: drawing and `log_prob` take one pass of the flow each."""
+        return FlowDistribution(self, params)
+
+    def from_noise(self, params: tf.Tensor | None, noise: tf.Tensor) -> Draw:
+        """See `LatentDistribution`; each network of the flow runs once."""
+        start, context = self.start(params)
+        z, log_prob = gaussian_from_noise(start, noise)
+        z, log_det = self.flow.forward(z, context)
+        return z, log_prob - log_det
+
+
+class FlowDistribution(NoiseDistribution):
+    """Distribution of the z of a `FlowLatent`."""
+
+    def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        start, context = self._latent.start(self._params)
+        z, log_det = self._latent.flow.inverse(z, context)
+        return start.log_prob(z) + log_det
+
+    def _sample_and_log_prob(self, sample_shape: Any, seed: Any) -> Draw:
+        return self.draw(sample_shape, seed)
+
+
 @register
-class FlowPosterior(LatentDistribution):
+class FlowPosterior(FlowLatent):
     """Gaussian mapped by a flow: `z = f(z_0; context(x))`, `z_0 ~ N(loc, scale)`.
 
     `log q(z | x) = log N(z_0; loc, diag(scale**2)) - log |det df / dz_0|`. The head of
@@ -51,61 +89,11 @@ class FlowPosterior(LatentDistribution):
 
     @property
     def params_size(self) -> int:
-        """A location and a scale for each latent, and the context."""
         return 2 * self.latent_dim + self.flow.context_dim
 
-    def distribution(self, params: tf.Tensor) -> "FlowDistribution":
-        """`FlowDistribution` of `params`, `[..., 2 * latent + context]`."""
-        start, context = self._start_and_context(params)
-        return FlowDistribution(self, params, start, context)
-
-    def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
-        """See `LatentDistribution`; each network of the flow runs once."""
-        start, context = self._start_and_context(params)
-        z, log_prob = gaussian_from_noise(start, noise)
-        z, log_det = self.flow.forward(z, context)
-        return z, log_prob - log_det
-
-    def _start_and_context(
-        self, params: tf.Tensor
-    ) -> tuple[tfd.MultivariateNormalDiag, Context]:
+    def start(self, params: tf.Tensor) -> tuple[tfd.MultivariateNormalDiag, Context]:
         start, context = tf.split(params, [2 * self.latent_dim, -1], axis=-1)
         return mean_field(start), context if self.flow.context_dim else None
-
-
-class FlowDistribution(NoiseDistribution):
-    """Distribution of `z = f(z_0; context)`, of a `LatentDistribution` with a flow.
-
-    Its `log_prob` takes one pass of `flow.inverse`.
-
-    Args:
-        latent: The `FlowPosterior` or `FlowPrior`.
-        params: Its parameters, or None.
-        start: Distribution of z_0.
-        context: Context of the flow, or None.
-
-    Attributes:
-        distribution: Distribution of z_0.
-        bijector: The flow, a `tfp.bijectors.Bijector`.
-    """
-
-    def __init__(
-        self,
-        latent: LatentDistribution,
-        params: tf.Tensor | None,
-        start: tfd.Distribution,
-        context: Context,
-    ):
-        super().__init__(latent, params)
-        self.distribution, self._context = start, context
-        self.bijector = latent.flow.bijector(context)
-
-    def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
-        start, log_det = self._latent.flow.inverse(z, self._context)
-        return self.distribution.log_prob(start) + log_det
-
-    def _sample_and_log_prob(self, sample_shape: Any, seed: Any) -> Draw:
-        return self.draw(sample_shape, seed)
 
 
 def IAF(
@@ -122,20 +110,10 @@ def IAF(
 
     Starts from `z ~ N(loc(x), diag(scale(x)**2))`; in each step
     `[m, s] = MADE(z, context(x))` and `g = sigmoid(s + 2)`, kept above 1e-3, so that
-    `log q(z | x)` loses `sum(log g)`. The order of latents is reversed between steps.
-    Drawing with density is one parallel pass of each network; the density of a z from
-    elsewhere takes `latent_dim` passes of each, one after the other, and is inexact in
-    float32 where gates nearly shut, for it divides by them.
-
-    Args:
-        encoder: As in `LatentDistribution`.
-        latent_dim: Size of z.
-        num_flows: Number of steps T.
-        hidden_units: Widths of the hidden layers of each MADE; `[]` for linear ones.
-        transform: `"gated"` as above, `"affine"` or `"spline"`: see
-            `flows.Autoregressive`.
-        context_dim: Size of the context, which every step sees.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    `log q(z | x)` loses `sum(log g)`. Drawing with density is one parallel pass of each
+    network. The density of a z from elsewhere takes `latent_dim` passes of each, one
+    after the other, and is inexact in float32 where gates nearly shut, for it divides
+    by them. A `FlowPosterior`, with the arguments of `flows.Autoregressive`.
 
     Example:
         >>> posterior = tfvae.posteriors.IAF(encoder, latent_dim=4, num_flows=2)
@@ -165,13 +143,8 @@ def PlanarFlow(
 ) -> FlowPosterior:
     """Planar flow: T times `z <- z + u tanh(w . z + b)`, with u, w and b of x.
 
-    Starts from `z ~ N(loc(x), diag(scale(x)**2))`; see `flows.Planar`.
-
-    Args:
-        encoder: As in `LatentDistribution`.
-        latent_dim: Size of z.
-        num_flows: Number of steps T.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    Starts from `z ~ N(loc(x), diag(scale(x)**2))`. A `FlowPosterior`, with the
+    arguments of `flows.Planar`.
 
     Example:
         >>> posterior = tfvae.posteriors.PlanarFlow(encoder, latent_dim=4, num_flows=10)

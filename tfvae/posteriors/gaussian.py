@@ -32,16 +32,13 @@ class MeanField(LatentDistribution):
 
     @property
     def params_size(self) -> int:
-        """A location and a scale for each latent."""
         return 2 * self.latent_dim
 
     def distribution(self, params: tf.Tensor) -> tfd.MultivariateNormalDiag:
-        """`MultivariateNormalDiag` of `params`, `[..., 2 * latent]`."""
         return mean_field(params)
 
     def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
-        """See `LatentDistribution`."""
-        return gaussian_from_noise(mean_field(params), noise)
+        return gaussian_from_noise(self.distribution(params), noise)
 
 
 @register
@@ -50,8 +47,8 @@ class FullCovariance(LatentDistribution):
 
     L is lower triangular. Its diagonal passes `softplus` and is kept above 1e-4; the
     entries below are divided by the number of latents. So `z = loc + L eps` and
-    `log q(z | x) = log N(eps; 0, I) - sum(log diag L)`. For d latents there are
-    d (d + 3) / 2 parameters. See `LatentDistribution` for the arguments.
+    `log q(z | x) = log N(eps; 0, I) - sum(log diag L)`. See `LatentDistribution` for
+    the arguments.
 
     Example:
         >>> posterior = tfvae.posteriors.FullCovariance(encoder, latent_dim=2)
@@ -66,31 +63,27 @@ class FullCovariance(LatentDistribution):
 
     @property
     def params_size(self) -> int:
-        """A location for each latent and the lower triangle of L."""
-        return self.latent_dim * (self.latent_dim + 3) // 2
+        return self.latent_dim * (self.latent_dim + 3) // 2  # loc, and the triangle L
 
     def distribution(self, params: tf.Tensor) -> tfd.MultivariateNormalTriL:
-        """`MultivariateNormalTriL` of `params`, `[..., latent * (latent + 3) / 2]`."""
-        latent_dim = self.latent_dim
-        loc, raw, below = tf.split(params, [latent_dim, latent_dim, -1], axis=-1)
+        d = self.latent_dim
+        loc, raw, below = tf.split(params, [d, d, -1], axis=-1)
         # TFLite has no operator for matrix_diag.
-        diagonal = tf.eye(latent_dim) * (tf.nn.softplus(raw) + MIN_SCALE)[..., None]
-        if latent_dim == 1:
-            return tfd.MultivariateNormalTriL(loc, diagonal)
-        # A latent sums up to d entries below the diagonal. Divided by d they start near
-        # 0 and move slowly; otherwise training lags far behind `MeanField`.
-        below = tfp.math.fill_triangular(below / latent_dim)
-        outer = [[0, 0]] * (len(below.shape) - 2)
-        below = tf.pad(below, [*outer, [1, 0], [0, 1]])
-        return tfd.MultivariateNormalTriL(loc, diagonal + below)
+        scale_tril = tf.eye(d) * (tf.nn.softplus(raw) + MIN_SCALE)[..., None]
+        if d > 1:
+            # A latent sums up to d entries below the diagonal. Divided by d they start
+            # near 0 and move slowly; otherwise training lags far behind `MeanField`.
+            below = tfp.math.fill_triangular(below / d)
+            outer = [[0, 0]] * (len(below.shape) - 2)
+            scale_tril += tf.pad(below, [*outer, [1, 0], [0, 1]])
+        return tfd.MultivariateNormalTriL(loc, scale_tril)
 
     def from_noise(self, params: tf.Tensor, noise: tf.Tensor) -> Draw:
-        """See `LatentDistribution`."""
         return gaussian_from_noise(self.distribution(params), noise)
 
 
 def mean_field(params: tf.Tensor) -> tfd.MultivariateNormalDiag:
-    """`N(loc, diag(scale**2))` of parameters `[..., 2 * latent]`."""
+    """`N(loc, diag(scale**2))` of loc and raw scale, `[..., 2 * latent]`."""
     loc, raw_scale = tf.split(params, 2, axis=-1)
     return tfd.MultivariateNormalDiag(loc, tf.nn.softplus(raw_scale) + MIN_SCALE)
 
