@@ -10,20 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks
+from tfvae import checks, seeds
 from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.data.prefetch import arrays_to_dataset
 from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
+from tfvae.training import step
 from tfvae.training.compile import configure
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_guard
-from tfvae.training.step import (
-    Player,
-    averages_of_players,
-    build_optimizers,
-    evaluate_step,
-    guarded_step,
-)
 from tfvae.training.xla_loop import XLALoop, has_own_step, steps_in_block
 
 
@@ -54,22 +48,19 @@ class Trainable(keras.Model, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def players(self) -> tuple[Player, ...]:
+    def players(self) -> tuple[step.Player, ...]:
         """The sides of training: one, or several that play against each other."""
 
     @abc.abstractmethod
     def terms(
         self, inputs: Any, seed: tf.Tensor, training: bool = False
     ) -> dict[str, tf.Tensor]:
-        """Losses and everything else that is reported, in nats for each example.
+        """Losses and all else that is reported, in nats for each example, `[batch]`.
 
         Args:
             inputs: An element of a data set: x, or a pair of x and u or y.
             seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
             training: Passed on to the networks.
-
-        Returns:
-            A dict of tensors `[batch]`.
         """
 
     @abc.abstractmethod
@@ -159,20 +150,20 @@ class Trainable(keras.Model, abc.ABC):
         if validation_split and validation_data is None:
             (x, y), validation_data = split(x, y, validation_split)
         steps_per_epoch = kwargs.get("steps_per_epoch")
-        order = self._order_seed if shuffle else None
+        order = self._order if shuffle else None
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         x = self._feed(x, y, batch_size, order, repeat)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data = self._feed(*unzip(validation_data), size)
-        build_optimizers(self)
+        step.build_optimizers(self)
         callbacks = with_guard(callbacks, self)
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
         asked = self.compile_options["steps_per_execution"]
         self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch
         try:
-            with averages_of_players(self):
+            with step.averages_of_players(self):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
             self.loop_options = 1, None
@@ -224,11 +215,11 @@ class Trainable(keras.Model, abc.ABC):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of every player; a batch that is not finite changes nothing."""
-        return guarded_step(self, data)
+        return step.guarded_step(self, data)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """The same terms as in training, without an update."""
-        return evaluate_step(self, data)
+        return step.evaluate_step(self, data)
 
     def predict_step(self, data: Any) -> tf.Tensor:
         """The outputs of `call` for a batch."""
@@ -288,11 +279,8 @@ class Trainable(keras.Model, abc.ABC):
             checks.fail("an array with at least one example", x=x)
         return arrays_to_dataset(arrays, batch_size, order, repeat)
 
-    def _order_seed(self) -> tf.Tensor:
-        base = tf.cast(self.seed_generator.state.value, tf.int32)[:1]
-        base = tf.concat([base, tf.constant([1], tf.int32)], 0)  # not a noise seed
-        step = tf.convert_to_tensor(self.optimizer.iterations)
-        return tf.random.experimental.stateless_fold_in(base, step)
+    def _order(self) -> tf.Tensor:
+        return seeds.order(self.seed_generator, self.optimizer.iterations)
 
     def _warn_of_open_schedules(self) -> None:
         schedules = self.objective.schedules if self.objective else {}
