@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 import tfvae
 from tests.checks import AUTOREGRESSIVE, MODELS, POSTERIORS, SHAPE, decoder, encoder
@@ -60,6 +61,24 @@ EXPORTED = {
         latent_dim=3,
     ),
 }
+
+# One of each family; the others are exported in the slow part of the suite.
+FAMILIES = [
+    "IAFVAE",
+    "VAE-FlowPrior",
+    "IVAE-labels",
+    "MADE-masks",
+    "PixelCNN-labels",
+    "PixelRNN-diagonal",
+    "GAN-labels",
+    "VAEGAN",
+]
+
+
+def families(names):
+    """Names for `pytest.mark.parametrize`, slow but for one of each family."""
+    slow = pytest.mark.slow
+    return [n if n in FAMILIES else pytest.param(n, marks=slow) for n in names]
 
 
 def build(name):

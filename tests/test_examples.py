@@ -1,13 +1,37 @@
+import contextlib
+import io
 import pathlib
+import runpy
 import subprocess
 import sys
+import warnings
 
+import keras
 import pytest
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 
 
-def run(script, *arguments, folder):
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Function that runs a script in `tmp_path` and returns what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(script, *arguments):
+        path = EXAMPLES / script
+        monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+        monkeypatch.syspath_prepend(path.parent)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            warnings.simplefilter("default")
+            runpy.run_path(str(path), run_name="__main__")
+        keras.backend.clear_session()
+        return printed.getvalue()
+
+    return run
+
+
+def alone(script, *arguments, folder):
     """Runs an example as a user does, and returns what it prints."""
     command = [sys.executable, EXAMPLES / script, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
@@ -15,82 +39,80 @@ def run(script, *arguments, folder):
     return done.stdout
 
 
-def test_train_deploy_and_sample_on_a_phone(tmp_path):
-    out = run("train_and_deploy.py", "--epochs=2", "--out=out", folder=tmp_path)
+def test_train_deploy_and_sample_on_a_phone(run, tmp_path):
+    out = run("train_and_deploy.py", "--epochs=2", "--out=out")
     assert "test log p(x): -" in out
     assert (tmp_path / "out/vae/1/saved_model.pb").exists()
-    picture = run("sample_tflite.py", "out/vae.tflite", folder=tmp_path)
+    picture = alone("sample_tflite.py", "out/vae.tflite", folder=tmp_path)
     assert len(picture.splitlines()) == 8
 
 
 @pytest.mark.slow
-def test_publishing(tmp_path):
+def test_publishing(run, tmp_path):
     changes = ["--set", "epochs=1", "hidden_units=[8]"]
-    out = run("publish.py", "vae_digits", *changes, folder=tmp_path)
+    out = run("publish.py", "vae_digits", *changes)
     assert out.endswith("Published savedmodels/vae_digits\n")
     config = (tmp_path / "savedmodels/models.config").read_text()
     assert "/models/vae_digits" in config
 
 
 @pytest.mark.slow
-def test_lite_files_side_by_side(tmp_path):
-    out = run("benchmarks/lite.py", "ivae_tcl", "--runs=1", folder=tmp_path)
+def test_lite_files_side_by_side(run, tmp_path):
+    out = run("benchmarks/lite.py", "ivae_tcl", "--runs=1")
     rows = (tmp_path / "lite.csv").read_text().splitlines()
     assert len(rows) == 16
     assert out.count("ivae_tcl int8") == 3
 
 
-def test_own_networks(tmp_path):
-    out = run("own_networks.py", "--epochs=10", folder=tmp_path)
+def test_own_networks(run, tmp_path):
+    out = run("own_networks.py", "--epochs=10")
     assert "test log p(x): -" in out
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 2
 
 
-def test_digits_by_label(tmp_path):
-    out = run("digits_by_label.py", "--epochs=1", "--out=out", folder=tmp_path)
+def test_digits_by_label(run, tmp_path):
+    out = run("digits_by_label.py", "--epochs=1", "--out=out")
     assert "test log p(x | y): -" in out
     assert (tmp_path / "out/pixelcnn/1/saved_model.pb").exists()
 
 
-def test_identifiable_vae_beside_a_vae(tmp_path):
-    out = run("ivae_frey_face.py", "--epochs=1", "--out=out", folder=tmp_path)
+def test_identifiable_vae_beside_a_vae(run, tmp_path):
+    out = run("ivae_frey_face.py", "--epochs=1", "--out=out")
     assert out.count("agreement of two runs") == 2
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
 
 
 @pytest.mark.slow
 def test_import_time(tmp_path):
-    assert "tfvae / base" in run(
+    assert "tfvae / base" in alone(
         "benchmarks/import_time.py", "--runs=1", folder=tmp_path
     )
 
 
-def test_figures_of_the_vae_paper(tmp_path):
-    run(
-        "vae_paper/bounds.py", "digits", "--latents=2", "--samples=8e3", folder=tmp_path
-    )
-    run("vae_paper/figures.py", folder=tmp_path)
+def test_figures_of_the_vae_paper(run, tmp_path):
+    run("vae_paper/bounds.py", "digits", "--latents=2", "--samples=8e3")
+    run("vae_paper/figures.py")
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
     small = ["--data=digits", "--train=100", "--samples=8e3", "--draws=10"]
-    run("vae_paper/marginal_likelihood.py", *small, folder=tmp_path)
+    run("vae_paper/marginal_likelihood.py", *small)
     assert (tmp_path / "vae_paper/vae_paper_figure_3.png").exists()
 
 
 @pytest.mark.slow
 def test_speed_of_training_and_evaluation(tmp_path):
-    out = run("benchmarks/throughput.py", "--rows=256", "--epochs=1", folder=tmp_path)
+    out = alone("benchmarks/throughput.py", "--rows=256", "--epochs=1", folder=tmp_path)
     assert "tfvae is 1.00 x this" in out
     small = ["--rows=50", "--epochs=1", "--model=pixelcnn"]
-    out = run("benchmarks/throughput.py", *small, folder=tmp_path)
+    out = alone("benchmarks/throughput.py", *small, folder=tmp_path)
     assert "tfvae is 1.00 x this" in out
     small = ["--rows=25", "--epochs=1", "--networks", "pixelcnn", "row_lstm"]
-    assert " MB" in run("benchmarks/pixel_cost.py", *small, folder=tmp_path)
+    assert " MB" in alone("benchmarks/pixel_cost.py", *small, folder=tmp_path)
     small = ["--batch-size=2", "--runs=1", "--size=8"]
-    out = run("benchmarks/sampling.py", *small, folder=tmp_path)
+    out = alone("benchmarks/sampling.py", *small, folder=tmp_path)
     assert out.count("of the pixels equal") == 3
-    out = run("benchmarks/evaluation.py", "--rows=200", "--runs=1", folder=tmp_path)
+    out = alone("benchmarks/evaluation.py", "--rows=200", "--runs=1", folder=tmp_path)
     assert "log_marginal" in out
-    out = run("benchmarks/first_step.py", "--runs=1", folder=tmp_path)
+    out = alone("benchmarks/first_step.py", "--runs=1", folder=tmp_path)
     assert "compile and first step" in out
 
 
@@ -98,90 +120,90 @@ def test_speed_of_training_and_evaluation(tmp_path):
 def test_posteriors_side_by_side(tmp_path):
     small = ["--data=digits", "--epochs=2", "--draws=10", "--seeds=1"]
     two = ["--posteriors", "mean-field", "IAF, 1"]
-    run("benchmarks/posteriors.py", *small, *two, folder=tmp_path)
+    alone("benchmarks/posteriors.py", *small, *two, folder=tmp_path)
     # A second run finds all rows there, and adds none.
-    run("benchmarks/posteriors.py", *small, *two, folder=tmp_path)
+    alone("benchmarks/posteriors.py", *small, *two, folder=tmp_path)
     assert len((tmp_path / "posteriors.csv").read_text().splitlines()) == 3
-    out = run(
+    out = alone(
         "benchmarks/posteriors_table.py", "--runs=posteriors.csv", folder=tmp_path
     )
     assert "| IAF, 1 | -" in out
     assert (tmp_path / "posteriors.png").exists()
     small = ["--rows=256", "--epochs=1", "--posteriors", "IAF, 2 steps"]
-    assert "IAF, 2 steps" in run("benchmarks/flow_cost.py", *small, folder=tmp_path)
+    assert "IAF, 2 steps" in alone("benchmarks/flow_cost.py", *small, folder=tmp_path)
 
 
-def test_beta_vae_on_sprites(tmp_path):
+def test_beta_vae_on_sprites(run, tmp_path):
     small = ["--images=200", "--held-out=200", "--epochs=1", "--draws=20", "--trees=8"]
     one = ["--betas=4", "--seeds=1"]
-    out = run("benchmarks/tradeoff.py", *small, *one, folder=tmp_path)
+    out = run("benchmarks/tradeoff.py", *small, *one)
     assert "| 4 | -" in out
     assert len((tmp_path / "tradeoff.csv").read_text().splitlines()) == 2
     assert (tmp_path / "tradeoff.png").exists()
     assert (tmp_path / "sprites_traversals.png").exists()
 
 
-def test_sources_of_nonlinear_mixtures(tmp_path):
+def test_sources_of_nonlinear_mixtures(run, tmp_path):
     small = ["--steps=4", "--seeds=1", "--segments=8", "--starts=1"]
     file = ["--out=ica.csv", "--overlay=overlay.png"]
-    run("benchmarks/nonlinear_ica.py", *small, *file, folder=tmp_path)
+    run("benchmarks/nonlinear_ica.py", *small, *file)
     assert len((tmp_path / "ica.csv").read_text().splitlines()) == 1 + 4
     assert (tmp_path / "overlay.png").exists()
 
 
-def test_tables_of_recovered_sources(tmp_path):
-    out = run("benchmarks/nonlinear_ica_table.py", folder=tmp_path)
+def test_tables_of_recovered_sources(run, tmp_path):
+    out = run("benchmarks/nonlinear_ica_table.py")
     assert "| iVAE | 0." in out
     assert (tmp_path / "nonlinear_ica.png").exists()
 
 
-def test_rotation_scale_and_position(tmp_path):
-    out = run("beta_vae_sprites.py", "--images=256", "--epochs=1", folder=tmp_path)
+def test_rotation_scale_and_position(run, tmp_path):
+    out = run("beta_vae_sprites.py", "--images=256", "--epochs=1")
     assert "active latents; MIG: 0." in out
     assert (tmp_path / "beta_vae_sprites.png").exists()
 
 
-def test_adversarial_models_side_by_side(tmp_path):
+def test_adversarial_models_side_by_side(run, tmp_path):
     small = ["--data=digits", "--epochs=1", "--filters=4", "--limit=300"]
-    out = run("benchmarks/adversarial.py", *small, folder=tmp_path)
+    out = run("benchmarks/adversarial.py", *small)
     assert "of test images right" in out
     assert len((tmp_path / "adversarial.csv").read_text().splitlines()) == 1 + 4
     assert (tmp_path / "digits_vae_gan_copies.png").exists()
 
 
-def test_a_gan_draws_the_digits_asked_for(tmp_path):
-    out = run("gan_by_label.py", "--epochs=2", "--out=out", folder=tmp_path)
+def test_a_gan_draws_the_digits_asked_for(run, tmp_path):
+    out = run("gan_by_label.py", "--epochs=2", "--out=out")
     assert "read as asked for: " in out
     assert (tmp_path / "out/samples_0002.png").exists()
     assert (tmp_path / "out/gan.tflite").exists()
 
 
 @pytest.mark.slow
-def test_glasses_on_and_off(tmp_path, shared_data):
+def test_glasses_on_and_off(run, tmp_path, shared_data):
     small = ["--steps=5", "--filters=2", f"--data-dir={tmp_path}"]
     originals = f"--manual-dir={shared_data / 'olivetti_faces'}"
-    out = run("benchmarks/faces.py", *small, originals, folder=tmp_path)
+    out = run("benchmarks/faces.py", *small, originals)
     assert "regression: 0.98 of test images right" in out
     assert len((tmp_path / "faces.csv").read_text().splitlines()) == 1 + 2
     assert len(list(tmp_path.glob("faces_*_attribute.png"))) == 2
 
 
-def test_made_on_binary_data(tmp_path):
+def test_made_on_binary_data(run, tmp_path):
     small = ["digits", "--epochs=2", "--hidden-units", "16", "--masks=2"]
-    assert "test=-" in run("benchmarks/made.py", *small, folder=tmp_path)
+    assert "test=-" in run("benchmarks/made.py", *small)
     assert len((tmp_path / "made.csv").read_text().splitlines()) == 2
 
 
-def test_colour_photographs_by_pixelcnn(tmp_path):
+def test_colour_photographs_by_pixelcnn(run, tmp_path):
     small = ["--size=4", "--epochs=1", "--stride=16", "--filters=6", "--blocks=2"]
-    out = run("benchmarks/rgb.py", *small, folder=tmp_path)
+    out = run("benchmarks/rgb.py", *small)
     assert "bits per dimension, validation" in out
     assert (tmp_path / "rgb_completions.png").exists()
 
 
-def test_flows_fitted_to_densities(tmp_path):
+def test_flows_fitted_to_densities(run, tmp_path):
     arguments = ["--steps=20", "--flows", "spline, 4"]
-    out = run("benchmarks/energies.py", *arguments, folder=tmp_path)
+    out = run("benchmarks/energies.py", *arguments)
     assert out.count("KL") == 4
     assert (tmp_path / "energies.png").exists()
 

@@ -18,7 +18,7 @@ from tensorflow.python.tools import saved_model_cli
 
 from tests import session_loader
 from tests.checks import MODELS
-from tests.exports import EXPORTED, assert_same, build, inputs_of
+from tests.exports import EXPORTED, assert_same, build, families, inputs_of
 from tfvae import files
 from tfvae.export import (
     load_saved_model,
@@ -60,7 +60,7 @@ def program(tmp_path_factory):
     return session_loader.program(tmp_path_factory.mktemp("loader"))
 
 
-@pytest.fixture(scope="module", params=EXPORTED)
+@pytest.fixture(scope="module", params=families(EXPORTED))
 def served(request, tmp_path_factory, program):
     """A SavedModel behind the session loader, and in `model` where it came from."""
     model = build(request.param)
