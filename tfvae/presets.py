@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from tfvae import checks, data
-from tfvae.data import sources, tfds
+from tfvae.data import tfds
 from tfvae.recipes import PRESETS, Preset
 
 # Configuration of a run: `preset`, `labels` and the `PARTS`.
@@ -152,11 +152,6 @@ def _value(text: str) -> Any:
 
 def _absolute(key: str, text: str | None) -> str | None:
     """A path that holds from any folder; the name of a data set stays as it is."""
-    if text is None or (key == "source" and _is_name(text)):
+    if text is None or (key == "source" and not tfds.is_path(text)):
         return text
     return str(pathlib.Path(text).expanduser().resolve())
-
-
-def _is_name(text: str) -> bool:
-    path = pathlib.Path(text).expanduser()
-    return text in sources.EMBEDDED or not path.exists() or tfds.is_registered(text)

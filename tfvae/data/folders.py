@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.sources import ALIASES, Fractions, Location, Source, cut
+from tfvae.data.sources import ALIASES, Fractions, Location, Source, SplitArrays, cut
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _MODES = {1: "L", 3: "RGB"}
@@ -23,13 +23,9 @@ def from_folder(
 ) -> Source:
     """Reads the image files in a folder and in all folders below it.
 
-    Args:
-        path: The folder. If it has a folder `train`, its folders `train`, `valid` (or
-            `validation`, `val`) and `test` are the splits.
-        labels: Whether to label images with their class, named by the first folder of
-            their path.
-        fractions: `Fractions` for the splits that are not there.
-        image_size: `(height, width)` for colour images, or `(height, width, channels)`.
+    If it has a folder `train`, its folders `train`, `valid` (or `validation`, `val`)
+    and `test` are the splits. Labels are the classes, each named by the first folder
+    of a path.
     """
     shape = image_shape(image_size)
     roots = {"all": Path(path).expanduser()}
@@ -43,7 +39,7 @@ def from_folder(
 
 
 def image_shape(image_size: Sequence[int] | None) -> tuple[int, int, int]:
-    """Returns `(height, width, channels)`; channels are 3 unless given."""
+    """Checked `(height, width, channels)`; channels are 3 unless given."""
     expected = "(height, width) or (height, width, channels) with 1 or 3 channels"
     if not isinstance(image_size, (tuple, list)) or len(image_size) not in (2, 3):
         checks.fail(expected, image_size=image_size)
@@ -54,7 +50,7 @@ def image_shape(image_size: Sequence[int] | None) -> tuple[int, int, int]:
 
 
 def _files(root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Returns sorted paths and their class folders, both `[files]`."""
+    """Sorted paths and their class folders, both `[files]`."""
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not files:
         raise FileNotFoundError(
@@ -66,7 +62,7 @@ def _files(root: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array([os.fspath(path) for path in files]), np.array(classes)
 
 
-def _class_names(parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def _class_names(parts: SplitArrays) -> np.ndarray:
     names = np.unique(np.concatenate([classes for _, classes in parts.values()]))
     if "" in names:
         hint = "Put the images of each class in a folder of its own."
@@ -77,7 +73,7 @@ def _class_names(parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 def _images(
     paths: np.ndarray, classes: np.ndarray, names: np.ndarray | None, shape: tuple
 ) -> tf.data.Dataset:
-    """Returns a data set of `(image,)` or `(image, label)`, images uint8."""
+    """Examples `(image,)` or `(image, label)`, images uint8."""
     arrays = (paths,) if names is None else (paths, np.searchsorted(names, classes))
     files = tf.data.Dataset.from_tensor_slices(arrays)
 

@@ -15,7 +15,7 @@ from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.data import folders, sources, tfds
 from tfvae.data.prefetch import prefetched
-from tfvae.data.sources import ArraySource, Examples, Location, Source
+from tfvae.data.sources import ArraySource, Examples, Location, Source, SplitArrays
 
 # Images that share one draw of fixed noise. A seed's noise depends on it: keep it.
 _BLOCK = 256
@@ -83,13 +83,12 @@ def load(
         batch_size: Examples in a batch.
         binarize: None; "threshold", `x > 0.5`; "static", one Bernoulli draw for each
             pixel with probability `x`; "dynamic", in train a new draw each epoch.
-        dequantize: Whether to add uniform noise `u` in [0, 1) to integers:
+        dequantize: If True, add uniform noise `u` in [0, 1) to integers:
             `(255 x + u) / 256`, for the digits `(16 x + u) / 17`.
-        labels: Whether to add labels, or for a TFDS builder the name of a label, as
-            "subject" for "olivetti_faces". The usual label is the class; for
-            "frey_face" the frame, for "olivetti_faces" 1 with glasses, for "celeb_a"
-            all attributes in alphabetical order, for "nonlinear_ica" the segment, for
-            "sprites" and "dsprites" the factors (see `Sprites`).
+        labels: If True, add the class; for "frey_face" the frame, for "olivetti_faces"
+            1 with glasses, for "celeb_a" all attributes in alphabetical order, for
+            "nonlinear_ica" the segment, for "sprites" and "dsprites" the factors (see
+            `Sprites`). For a TFDS builder also the name of a label, as "subject".
         validation_fraction: Share of the training examples, the last ones, for a source
             without valid. The default leaves the usual 50,000 examples of MNIST.
         test_fraction: Share for a source without test, cut before valid. One array, a
@@ -101,8 +100,8 @@ def load(
         data_dir: Folder where TFDS keeps prepared data sets.
         manual_dir: Folder with the original files under their original names, from
             which TFDS prepares a data set without a network.
-        shuffle: Whether to shuffle train.
-        cache: Whether to hold all examples in memory, one byte for a pixel. Otherwise
+        shuffle: If True, shuffle train.
+        cache: If True, hold all examples in memory, one byte for a pixel. Otherwise
             files are read in each epoch and shuffled in a buffer of 10,000.
         seed: Seed for order and noise.
 
@@ -126,10 +125,9 @@ def load(
     raw = _read(source, places, labels=labels, fractions=fractions)
     if raw.peak is None:
         _check_floats(raw.splits, binarize, dequantize)
-    values = _Values(raw.peak, binarize, dequantize)
-    options = {"batch_size": batch_size, "shuffle": shuffle, "cache": cache}
-    pipeline = functools.partial(_pipeline, values=values, seed=seed, **options)
-    return Splits(*(pipeline(raw.splits[name], name) for name in sources.NAMES))
+    values = raw.peak, binarize, dequantize
+    pipeline = _Pipeline(*values, batch_size, shuffle, cache, seed)
+    return Splits(*(pipeline(name, raw.splits[name]) for name in sources.NAMES))
 
 
 def _read(source: Any, places: dict[str, Any], **options: Any) -> Source:
@@ -145,12 +143,12 @@ def _read(source: Any, places: dict[str, Any], **options: Any) -> Source:
 
 
 def _reader(source: Any) -> tuple[Callable[..., Source], str]:
-    """Returns the function that reads a source, and the kind of the source."""
+    """The function that reads a source, and the kind of the source."""
     if not isinstance(source, (str, os.PathLike)):
         return sources.from_arrays, "arrays"
     if source in sources.EMBEDDED:
         return sources.EMBEDDED[source], source
-    if isinstance(source, str) and not _is_path(source):
+    if isinstance(source, str) and not tfds.is_path(source):
         return tfds.from_builder, "TFDS builders"
     path = Path(source).expanduser()
     if not path.exists():
@@ -161,14 +159,7 @@ def _reader(source: Any) -> tuple[Callable[..., Source], str]:
     return sources.from_npz, ".npz files"
 
 
-def _is_path(text: str) -> bool:
-    looks = text.endswith(".npz") or text.startswith((".", "~", os.sep))
-    return looks or (Path(text).exists() and not tfds.is_registered(text))
-
-
-def _check_floats(
-    splits: dict[str, tuple[np.ndarray, ...]], binarize: str | None, dequantize: bool
-) -> None:
+def _check_floats(splits: SplitArrays, binarize: str | None, dequantize: bool) -> None:
     if dequantize:
         expected = "False for floats, whose grey levels are not known"
         checks.fail(expected, dequantize=dequantize)
@@ -178,15 +169,58 @@ def _check_floats(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Values:
-    """Map from raw values, integers from 0 to `peak` or floats, to float32."""
+class _Pipeline:
+    """Batches of raw examples: integers from 0 to `peak`, or floats if it is None.
+
+    The other fields are as in `load`.
+    """
 
     peak: int | None
     binarize: str | None
     dequantize: bool
+    batch_size: int
+    shuffle: bool
+    cache: bool
+    seed: int
 
-    def __call__(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns float32 of the shape of `x`; the noise is a function of `seed`."""
+    def __call__(self, name: str, examples: Examples) -> tf.data.Dataset:
+        """The pipeline of the split of this name."""
+        is_drawn = self.dequantize or self.binarize in ("static", "dynamic")
+        fixed = is_drawn and (name != "train" or self.binarize == "static")
+        if fixed:
+            examples = self._drawn_once(name, examples)
+        if self.cache and isinstance(examples, tf.data.Dataset):
+            blocks = zip(*examples.batch(1024).as_numpy_iterator(), strict=True)
+            examples = tuple(np.concatenate(parts) for parts in blocks)
+        noise_seeds = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
+        noise_seeds = noise_seeds.batch(2, drop_remainder=True)
+
+        def finish(batch: tuple[tf.Tensor, ...], noise_seed: tf.Tensor) -> Any:
+            x, *label = batch
+            x = tf.cast(x, tf.float32) if fixed else self._values(x, noise_seed)
+            return (x, *label) if label else x
+
+        batches = self._batches(examples, self.shuffle and name == "train")
+        return prefetched(tf.data.Dataset.zip(batches, noise_seeds).map(finish))
+
+    def _drawn_once(self, name: str, examples: Examples) -> tf.data.Dataset:
+        """Examples with noise that depends on seed and split alone."""
+        if not isinstance(examples, tf.data.Dataset):
+            examples = tf.data.Dataset.from_tensor_slices(examples)
+        dtype = tf.uint8 if self.binarize else tf.float32
+        split_seed = self.seed, sources.NAMES.index(name)
+
+        def draw(block: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple:
+            x, *label = batch
+            seed = tf.constant(split_seed, tf.int64)
+            seed = tf.random.experimental.stateless_fold_in(seed, block)
+            return (tf.cast(self._values(x, seed), dtype), *label)
+
+        drawn = examples.batch(_BLOCK).enumerate().map(draw).unbatch()
+        return drawn.apply(tf.data.experimental.assert_cardinality(len(examples)))
+
+    def _values(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Float32 of the shape of `x`; the noise is a function of `seed`."""
         x = tf.cast(x, tf.float32)
         if self.dequantize:
             noise = tf.random.stateless_uniform(tf.shape(x), seed)
@@ -198,78 +232,16 @@ class _Values:
         u = 0.5 if fair else tf.random.stateless_uniform(tf.shape(x), seed)
         return tf.cast(x > u, tf.float32)
 
-    @property
-    def noisy(self) -> bool:
-        """True if values are drawn."""
-        return self.dequantize or self.binarize in ("static", "dynamic")
-
-
-def _pipeline(
-    examples: Examples,
-    name: str,
-    *,
-    values: _Values,
-    batch_size: int,
-    shuffle: bool,
-    cache: bool,
-    seed: int,
-) -> tf.data.Dataset:
-    fixed = values.noisy and (name != "train" or values.binarize == "static")
-    if fixed:
-        examples = _drawn_once(examples, values, (seed, sources.NAMES.index(name)))
-    if cache and isinstance(examples, tf.data.Dataset):
-        examples = _collected(examples)
-    order = seed if shuffle and name == "train" else None
-    batches = _batches(examples, batch_size, order)
-
-    def finish(batch: tuple[tf.Tensor, ...], noise_seed: tf.Tensor) -> Any:
-        x, *label = batch
-        x = tf.cast(x, tf.float32) if fixed else values(x, noise_seed)
-        return (x, *label) if label else x
-
-    return prefetched(tf.data.Dataset.zip(batches, _noise_seeds(seed)).map(finish))
-
-
-def _drawn_once(
-    examples: Examples, values: _Values, seed: tuple[int, int]
-) -> tf.data.Dataset:
-    """Returns a data set of examples with noise that depends on `seed` alone."""
-    if not isinstance(examples, tf.data.Dataset):
-        examples = tf.data.Dataset.from_tensor_slices(examples)
-    dtype = tf.uint8 if values.binarize else tf.float32
-
-    def draw(block: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
-        x, *label = batch
-        block_seed = tf.random.experimental.stateless_fold_in(
-            tf.constant(seed, tf.int64), block
-        )
-        return (tf.cast(values(x, block_seed), dtype), *label)
-
-    drawn = examples.batch(_BLOCK).enumerate().map(draw).unbatch()
-    return drawn.apply(tf.data.experimental.assert_cardinality(len(examples)))
-
-
-def _collected(examples: tf.data.Dataset) -> tuple[np.ndarray, ...]:
-    blocks = examples.batch(1024).as_numpy_iterator()
-    return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
-
-
-def _batches(examples: Examples, batch_size: int, order: int | None) -> tf.data.Dataset:
-    """Returns raw batches, in a new order each epoch if `order` is a seed."""
-    if isinstance(examples, tf.data.Dataset):
-        return _shuffled(examples, order, _BUFFER).batch(batch_size)
-    with tf.device("CPU"):  # where tf.data runs
-        tensors = [tf.constant(part) for part in examples]
-    # Shuffling row numbers costs less time and memory than shuffling images.
-    rows = _shuffled(tf.data.Dataset.range(len(examples[0])), order, len(examples[0]))
-    return rows.batch(batch_size).map(lambda i: tuple(tf.gather(x, i) for x in tensors))
-
-
-def _shuffled(data: tf.data.Dataset, order: int | None, buffer: int) -> tf.data.Dataset:
-    return data if order is None else data.shuffle(buffer, seed=order)
-
-
-def _noise_seeds(seed: int) -> tf.data.Dataset:
-    """Returns endless int64 `[2]`, new ones each epoch."""
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
-    return seeds.batch(2, drop_remainder=True)
+    def _batches(self, examples: Examples, shuffle: bool) -> tf.data.Dataset:
+        """Raw batches, with `shuffle` in a new order each epoch."""
+        in_memory = not isinstance(examples, tf.data.Dataset)
+        # Shuffling row numbers costs less time and memory than shuffling images.
+        data = tf.data.Dataset.range(len(examples[0])) if in_memory else examples
+        if shuffle:
+            data = data.shuffle(len(data) if in_memory else _BUFFER, seed=self.seed)
+        data = data.batch(self.batch_size)
+        if not in_memory:
+            return data
+        with tf.device("CPU"):  # where tf.data runs
+            tensors = [tf.constant(part) for part in examples]
+        return data.map(lambda rows: tuple(tf.gather(x, rows) for x in tensors))

@@ -8,8 +8,6 @@ import numpy as np
 from tfvae import checks
 from tfvae.checks import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-_SLOPE = 0.2
-_DRAWS = 1_000
 # Draws of mean 0 and variance 1.
 _FAMILIES = {
     "normal": lambda rng, shape: rng.standard_normal(shape),
@@ -64,7 +62,7 @@ def nonlinear_ica(
         data_dim: Size of `x`, at least `num_sources`, the default. The last layer
             raises the dimension.
         num_layers: Linear layers in the network; 1 gives linear ICA.
-        means: Whether the means of the sources depend on the segment too.
+        means: If True, the means of the sources depend on the segment too.
         family: Distribution of `e`: "normal" or "laplace".
         noise_scale: Standard deviation of normal noise added to `x`.
         seed: Seed for everything that is drawn.
@@ -83,48 +81,30 @@ def nonlinear_ica(
     """
     n = num_sources
     d = n if data_dim is None else checks.integer(minimum=n, data_dim=data_dim)
-    rngs = _generators(seed)
-    weights = [_mixing(rngs["mixing"], n, n) for _ in range(num_layers - 1)]
-    weights.append(_mixing(rngs["mixing"], n, d))
+    # A generator for each purpose: what one draws does not change the others.
+    seeds = np.random.SeedSequence(seed).spawn(4)
+    for_mixing, for_segments, for_sources, for_noise = map(np.random.default_rng, seeds)
+    scale = for_segments.uniform(0.5, 3, (num_segments, n))
+    loc = for_segments.uniform(-3, 3, scale.shape) if means else 0.0
     # Time comes first, so that longer segments begin with the same draws.
-    e = _FAMILIES[family](rngs["sources"], (segment_length, num_segments, n))
-    sources = _modulated(e, rngs["segments"], means)
-    x = _mixed(sources, weights)
+    e = _FAMILIES[family](for_sources, (segment_length, num_segments, n))
+    x = sources = loc + scale * e
+    for _ in range(num_layers - 1):
+        x = x @ _mixing(for_mixing, n, n)
+        x = np.where(x > 0, x, 0.2 * x)
+    x = x @ _mixing(for_mixing, n, d)
     if noise_scale:
-        x = x + noise_scale * rngs["noise"].standard_normal(x.shape)
+        x = x + noise_scale * for_noise.standard_normal(x.shape)
     u = np.repeat(np.arange(num_segments, dtype="int64"), segment_length)
     return NonlinearICA(_rows(x), u, _rows(sources))
 
 
-def _generators(seed: int) -> dict[str, np.random.Generator]:
-    """Returns generators by purpose, each independent of what the others draw."""
-    names = ("mixing", "segments", "sources", "noise")
-    children = np.random.SeedSequence(seed).spawn(len(names))
-    return dict(zip(names, map(np.random.default_rng, children), strict=True))
-
-
 def _mixing(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """Returns a well-conditioned matrix with columns of norm 1, `[rows, columns]`."""
-    draws = rng.uniform(-1, 1, (_DRAWS, rows, columns))
+    """A well-conditioned matrix with columns of norm 1, `[rows, columns]`."""
+    draws = rng.uniform(-1, 1, (1_000, rows, columns))
     draws /= np.linalg.norm(draws, axis=1, keepdims=True)
     condition = np.linalg.cond(draws)
     return draws[np.argmax(condition <= np.quantile(condition, 0.25))]
-
-
-def _modulated(e: np.ndarray, rng: np.random.Generator, means: bool) -> np.ndarray:
-    """Scales and shifts unit sources `[length, segments, sources]` by segment."""
-    scale = rng.uniform(0.5, 3, e.shape[1:])
-    loc = rng.uniform(-3, 3, e.shape[1:]) if means else 0.0
-    return loc + scale * e
-
-
-def _mixed(sources: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
-    *hidden, last = weights
-    x = sources
-    for weight in hidden:
-        x = x @ weight
-        x = np.where(x > 0, x, _SLOPE * x)
-    return x @ last
 
 
 def _rows(x: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ labels) and `fractions` (`Fractions` for the splits that the source lacks).
 
 import os
 import zipfile
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ Arrays = dict[str, npt.ArrayLike]
 ArraySource = npt.ArrayLike | Mapping[str, npt.ArrayLike] | tuple[npt.ArrayLike, ...]
 # `(x,)` or `(x, label)`: as arrays, or a data set of such tuples.
 Examples = tuple[np.ndarray, ...] | tf.data.Dataset
+SplitArrays = dict[str, tuple[np.ndarray, ...]]
 
 
 class Source(NamedTuple):
@@ -57,11 +58,9 @@ class Fractions(NamedTuple):
     def spans(
         self, count: int, official: Container[str] = ()
     ) -> dict[str, tuple[int, int]]:
-        """Returns `{name: (start, stop)}` for the splits to cut, the last for test.
+        """`{name: (start, stop)}` for the splits to cut from `count` examples.
 
-        Args:
-            count: Number of training examples.
-            official: Names of the splits that the source has itself.
+        The `official` splits, which the source has itself, are not cut.
         """
         rest = count if "test" in official else count - round(count * self.test)
         kept = rest if "valid" in official else rest - round(rest * self.valid)
@@ -76,10 +75,8 @@ class Fractions(NamedTuple):
         return needed
 
 
-def cut(
-    examples: dict[str, tuple[np.ndarray, ...]], fractions: Fractions
-) -> dict[str, tuple[np.ndarray, ...]]:
-    """Returns train, valid and test, cut from "train" or from a single part "all"."""
+def cut(examples: SplitArrays, fractions: Fractions) -> SplitArrays:
+    """Train, valid and test, cut from "train" or from a single part "all"."""
     if "all" in examples:
         # A fixed order: files are often sorted by class, and runs with several seeds
         # are comparable on one test set only.
@@ -97,15 +94,17 @@ def from_arrays(source: ArraySource, *, labels: bool, fractions: Fractions) -> S
     arrays = {name: _values(x) for name, x in arrays.items()}
     kinds = {name: (str(x.dtype), list(x.shape[1:])) for name, x in arrays.items()}
     if any(kind != next(iter(kinds.values())) for kind in kinds.values()):
-        raise ValueError(
-            "`source` must hold arrays of one shape and kind in all splits. "
-            f"Received: {kinds}."
-        )
-    peak = _peak(arrays)
+        refuse("hold arrays of one shape and kind in all splits", kinds)
     examples = {name: (x,) for name, x in arrays.items()}
     if labels:
         examples = {k: (x, _labels(targets.get(k), len(x))) for k, x in arrays.items()}
-    return Source(cut(examples, fractions), peak)
+    whole = all(x.dtype == np.uint8 for x in arrays.values())
+    return Source(cut(examples, fractions), peak(arrays.values()) if whole else None)
+
+
+def refuse(expected: str, received: Any) -> NoReturn:
+    """Raises a ValueError about the source."""
+    raise ValueError(f"`source` must {expected}. Received: {received}.")
 
 
 def from_npz(path: Location, **options: Any) -> Source:
@@ -163,16 +162,14 @@ EMBEDDED = {"digits": _digits, "sprites": _sprites, "nonlinear_ica": _nonlinear_
 
 
 def _by_name(source: ArraySource) -> tuple[Arrays, Arrays]:
-    """Returns x and labels as two dicts over train, valid and test, or over "all"."""
+    """X and labels as two dicts over train, valid and test, or over "all"."""
     if isinstance(source, Mapping):
         return _from_mapping({str(key): array for key, array in source.items()})
     if not isinstance(source, tuple):
         return {"all": source}, {}
     if len(source) != 3:
-        raise ValueError(
-            "`source` must be a tuple of three arrays (train, valid, test). "
-            f"Received: a tuple of {len(source)}."
-        )
+        expected = "be a tuple of three arrays (train, valid, test)"
+        refuse(expected, f"a tuple of {len(source)}")
     return dict(zip(NAMES, source, strict=True)), {}
 
 
@@ -185,39 +182,35 @@ def _from_mapping(source: Arrays) -> tuple[Arrays, Arrays]:
     if len(arrays) == 1 and "train" not in arrays:
         return {"all": next(iter(arrays.values()))}, {"all": targets.get("y")}
     if "train" not in arrays or not set(arrays) <= set(NAMES):
-        raise ValueError(
-            "`source` must hold train and, where there are such, valid and test (or "
-            "x_train, y_train and so on), or one array. "
-            f"Received: source with {sorted(source)}."
+        refuse(
+            "hold train and, where there are such, valid and test (or x_train, y_train "
+            "and so on), or one array",
+            f"source with {sorted(source)}",
         )
     return arrays, targets
 
 
 def _values(x: npt.ArrayLike) -> np.ndarray:
-    """Returns `[examples, ...]`: integers as uint8, floats as float32."""
+    """Checked `[examples, ...]`: integers as uint8, floats as float32."""
     x = checks.real(source=x)
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim not in (2, 4) or not x.size:
-        raise ValueError(
-            "`source` must hold arrays [examples, height, width, channels], [examples, "
-            f"height, width] or [examples, features]. Received: shape {list(x.shape)}."
-        )
+        shapes = "[examples, height, width, channels], [examples, height, width] or"
+        expected = f"hold arrays {shapes} [examples, features]"
+        refuse(expected, f"shape {list(x.shape)}")
     if x.dtype.kind not in "biu":
         return checks.array(x.shape[1:], source=x)
     if x.min() < 0 or x.max() > 255:
-        raise ValueError(
-            "`source` must hold integers from 0 to 255. Received: integers from "
-            f"{x.min()} to {x.max()}. Scale them yourself and pass floats."
-        )
+        hint = "Scale them yourself and pass floats"
+        span = f"integers from {x.min()} to {x.max()}"
+        refuse("hold integers from 0 to 255", f"{span}. {hint}")
     return x.astype("uint8", copy=False)
 
 
-def _peak(arrays: dict[str, np.ndarray]) -> int | None:
-    """Tells {0, 1} from grey values by the greatest integer of all splits."""
-    if any(x.dtype.kind == "f" for x in arrays.values()):
-        return None
-    return 1 if max(x.max() for x in arrays.values()) <= 1 else 255
+def peak(arrays: Iterable[np.ndarray]) -> int:
+    """1 for arrays of {0, 1}, else 255, the greatest grey value."""
+    return 1 if max(x.max() for x in arrays) <= 1 else 255
 
 
 def _labels(y: npt.ArrayLike | None, num_rows: int) -> np.ndarray:
@@ -226,8 +219,7 @@ def _labels(y: npt.ArrayLike | None, num_rows: int) -> np.ndarray:
         checks.fail("False where the source has no labels", hint=hint, labels=True)
     y = np.asarray(y)
     if y.shape != (num_rows,) or y.dtype.kind not in "iu":
-        raise ValueError(
-            "`source` must hold one integer label an example. Received: labels of "
-            f"shape {list(y.shape)} and dtype {y.dtype} for {num_rows} examples."
-        )
+        received = f"labels of shape {list(y.shape)} and dtype {y.dtype}"
+        expected = "hold one integer label an example"
+        refuse(expected, f"{received} for {num_rows} examples")
     return y.astype("int64", copy=False)

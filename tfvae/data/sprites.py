@@ -85,10 +85,9 @@ def sprites(
         Matthey, Higgins, Hassabis, Lerchner, "dSprites: Disentanglement testing
         Sprites dataset", 2017, https://github.com/google-deepmind/dsprites-dataset.
     """
-    given = (shape, scale, orientation, position_x, position_y)
-    given = dict(zip(FACTORS, given, strict=True))
-    kept = [_kept(name, values) for name, values in given.items()]
-    factors = _combinations(num_examples, kept, seed)
+    positions = {"position_x": position_x, "position_y": position_y}
+    kept = {"shape": shape, "scale": scale, "orientation": orientation, **positions}
+    factors = draw_factors(num_examples, seed, **kept)
     return Sprites(draw_images(factors, image_size, "float32"), factors)
 
 
@@ -96,13 +95,14 @@ def sprites(
 def render_sprites(
     factors: npt.ArrayLike | tf.Tensor, image_size: Pixels = 64
 ) -> tf.Tensor:
-    """Returns the images for factors, also within `tf.data.Dataset.map`.
+    """Images for factors, float32 in {0, 1}, `[batch, image_size, image_size, 1]`.
 
     A pixel is 1 if its centre `(u, v)`, in the frame of the shape, lies within
     `max(|u|, |v|) <= 1` (square), `u**2 + v**2 <= 1` (ellipse, axes 2 : 1) or
     `(u**2 + v**2 - 1)**3 <= u**2 v**3` (heart). The pixels resemble those in the files
     of dSprites, and differ from them; the square of scale 1 is 20 pixels wide in 64. A
-    batch takes several times the memory of its images; `sprites` draws in blocks.
+    batch takes several times the memory of its images; `sprites` draws in blocks. The
+    function also works within `tf.data.Dataset.map`.
 
     Args:
         factors: Integers `[batch, 5]`. Shape: square, ellipse, heart. Scale: 6 values
@@ -113,9 +113,6 @@ def render_sprites(
         image_size: Height and width in pixels, at least 16. From 22 on no sprite
             touches the border.
 
-    Returns:
-        float32 in {0, 1}, `[batch, image_size, image_size, 1]`.
-
     Example:
         >>> x = render_sprites([[0, 5, 0, 16, 16], [2, 5, 10, 16, 16]])
         >>> x.shape, int(tf.reduce_sum(x[0]))
@@ -123,9 +120,10 @@ def render_sprites(
     """
     factors = _factors(factors)
     shape, scale, turn, *position = tf.unstack(factors[:, None, None], axis=-1)
-    x, y = (tf.gather(_linspace(16, 48, 32), p) for p in position)  # [batch, 1, 1]
-    scale = tf.gather(_linspace(0.5, 1, 6), scale)
-    angle = tf.gather(_linspace(0, 2 * math.pi, 40), turn % 39)
+    linspace = functools.partial(np.linspace, dtype="float32")
+    x, y = (tf.gather(linspace(16, 48, 32), p) for p in position)  # [batch, 1, 1]
+    scale = tf.gather(linspace(0.5, 1, 6), scale)
+    angle = tf.gather(linspace(0, 2 * math.pi, 40), turn % 39)
     cos, sin = tf.cos(angle) / scale, tf.sin(angle) / scale
     at = (tf.range(image_size, dtype=tf.float32) + 0.5) * (64 / image_size)
     right, down = at[None, None, :] - x, at[None, :, None] - y
@@ -145,12 +143,8 @@ def _inside(shape: tf.Tensor, u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
     return tf.where(shape == 2, heart, tf.where(shape == 1, ellipse, square))
 
 
-def _linspace(first: float, last: float, num: int) -> tf.Tensor:
-    return tf.constant(np.linspace(first, last, num), tf.float32)
-
-
 def _factors(factors: npt.ArrayLike | tf.Tensor) -> tf.Tensor:
-    """Returns checked factors, int32 `[batch, 5]`."""
+    """Checked factors, int32 `[batch, 5]`."""
     factors = tf.convert_to_tensor(factors)
     if not factors.dtype.is_integer:
         checks.fail("integers", error=TypeError, factors=factors.dtype.name)
@@ -166,26 +160,31 @@ def _factors(factors: npt.ArrayLike | tf.Tensor) -> tf.Tensor:
 
 @checks.checked
 def draw_images(factors: np.ndarray, image_size: Pixels, dtype: str) -> np.ndarray:
-    """Returns the images for factors as an array, drawn in blocks to save memory.
-
-    Args:
-        factors: Integers `[examples, 5]`.
-        image_size: Height and width in pixels.
-        dtype: Type of the values {0, 1}.
-    """
+    """Images of this type for factors `[examples, 5]`, in blocks to save memory."""
     x = np.empty((len(factors), image_size, image_size, 1), dtype)
     for i in range(0, len(x), _BLOCK):
         x[i : i + _BLOCK] = render_sprites(factors[i : i + _BLOCK], image_size).numpy()
     return x
 
 
-def draw_factors(num_examples: int, seed: int = 0) -> np.ndarray:
-    """Returns the factors that `sprites` draws from all, `[num_examples, 5]`."""
-    return _combinations(num_examples, [_kept(name, None) for name in FACTORS], seed)
+def draw_factors(
+    num_examples: int | None, seed: int = 0, **values: Sequence[int] | None
+) -> np.ndarray:
+    """All combinations of the given values of factors, or drawn ones, `[examples, 5]`.
+
+    Arguments are as in `sprites`.
+    """
+    kept = [_kept(name, values.get(name)) for name in FACTORS]
+    sizes = [len(indices) for indices in kept]
+    rows = np.arange(math.prod(sizes))
+    if num_examples is not None:
+        rows = np.random.default_rng(seed).integers(len(rows), size=num_examples)
+    columns = zip(kept, np.unravel_index(rows, sizes), strict=True)
+    return np.stack([indices[i] for indices, i in columns], axis=1).astype("int64")
 
 
 def _kept(name: str, values: Sequence[int] | None) -> np.ndarray:
-    """Returns the indices to keep for a factor, `[kept]`."""
+    """The indices to keep for a factor, `[kept]`."""
     count = FACTORS[name]
     if values is None:
         return np.arange(count)
@@ -194,15 +193,3 @@ def _kept(name: str, values: Sequence[int] | None) -> np.ndarray:
     if max(kept) >= count or len(set(kept)) < len(kept):
         checks.fail(f"distinct indices from 0 to {count - 1}", **{name: given})
     return np.array(kept)
-
-
-def _combinations(
-    num_examples: int | None, kept: list[np.ndarray], seed: int
-) -> np.ndarray:
-    """Returns all combinations of indices, or drawn ones, `[examples, factors]`."""
-    sizes = [len(values) for values in kept]
-    rows = np.arange(math.prod(sizes))
-    if num_examples is not None:
-        rows = np.random.default_rng(seed).integers(len(rows), size=num_examples)
-    columns = zip(kept, np.unravel_index(rows, sizes), strict=True)
-    return np.stack([values[i] for values, i in columns], axis=1).astype("int64")

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.data import sources
 from tfvae.data.folders import image_shape
 from tfvae.data.sources import ALIASES, EMBEDDED, Fractions, Location, Source
 
@@ -34,16 +35,8 @@ def from_builder(
 ) -> Source:
     """Reads a TFDS builder with images; prepares the data set if it is not prepared.
 
-    Args:
-        name: Registered name, perhaps with config and version.
-        labels: Name of a label, or whether to add labels: the second of
-            `supervised_keys` or "label", else all scalars named "label_..." and all
-            "attributes" as one vector.
-        fractions: `Fractions` for the splits that the builder lacks.
-        image_size: `(height, width)` to stretch images to; by default they keep their
-            size.
-        data_dir: Folder of prepared data sets; by default that of TFDS.
-        manual_dir: Folder with the original files; by default TFDS downloads them.
+    The name may have config and version. The label is the second of `supervised_keys`
+    or "label", else all scalars named "label_..." and all "attributes" as one vector.
     """
     import tensorflow_datasets as tfds
 
@@ -52,15 +45,21 @@ def from_builder(
     keys = [_image_key(builder), *(_label_keys(builder, labels) if labels else [])]
     shape = _shape(builder, keys[0], image_size)
     _prepare(builder, manual_dir and Path(manual_dir).expanduser())
-    streams = {
-        split: _stream(builder, instruction, keys, shape)
-        for split, instruction in _instructions(builder, fractions).items()
-    }
-    return Source(streams, _peak(streams["train"]))
+    splits = _instructions(builder, fractions).items()
+    streams = {k: _stream(builder, split, keys, shape) for k, split in splits}
+    few = streams["train"].take(1000).as_numpy_iterator()
+    return Source(streams, sources.peak(image for image, *_ in few))
 
 
-def is_registered(name: str) -> bool:
-    """Returns True if a builder of TFDS or of this package has the name."""
+def is_path(source: str) -> bool:
+    """True if `load` takes a text for a path: a name goes before a path so called."""
+    if source.endswith(".npz") or source.startswith((".", "~", os.sep)):
+        return True
+    is_name = source in EMBEDDED or not Path(source).exists() or _is_registered(source)
+    return not is_name
+
+
+def _is_registered(name: str) -> bool:
     return re.split("[/:]", name)[0] in _names()
 
 
@@ -74,7 +73,7 @@ def _names() -> list[str]:
 
 
 def _check_name(name: str) -> None:
-    if not is_registered(name):
+    if not _is_registered(name):
         names = [*EMBEDDED, *_names()]
         near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
         hint = f"Nearest: {', '.join(near)}." if near else ""
@@ -84,25 +83,21 @@ def _check_name(name: str) -> None:
 
 
 def _image_key(builder: Builder) -> str:
-    """Returns the key of the uint8 image; with several images it must be "image"."""
+    """Key of the uint8 image; with several images it must be "image"."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    keys = [
-        key
-        for key, feature in (features.items() if hasattr(features, "items") else ())
-        if isinstance(feature, tfds.features.Image) and feature.np_dtype == np.uint8
-    ]
+    named = features.items() if hasattr(features, "items") else ()
+    images = [(k, v) for k, v in named if isinstance(v, tfds.features.Image)]
+    keys = [key for key, image in images if image.np_dtype == np.uint8]
     if "image" not in keys and len(keys) != 1:
-        raise ValueError(
-            "`source` must be a builder with one uint8 image an example. "
-            f"Received: {builder.name} with features {features}."
-        )
+        expected = "be a builder with one uint8 image an example"
+        sources.refuse(expected, f"{builder.name} with features {features}")
     return "image" if "image" in keys else keys[0]
 
 
 def _label_keys(builder: Builder, labels: bool | str) -> list[str]:
-    """Returns the keys of the labels, for attributes "attributes/name"."""
+    """Keys of the labels, for attributes "attributes/name"."""
     features = builder.info.features
     scalars = [key for key in features if features[key].shape == ()]
     if "attributes" in features:
@@ -139,12 +134,10 @@ def _prepare(builder: Builder, manual_dir: Path | None) -> None:
     if (builder.data_path / "dataset_info.json").exists():
         return
     _check_originals(builder, manual_dir)
-    config = tfds.download.DownloadConfig(
-        # A folder for each builder: MNIST and Fashion-MNIST share names of files.
-        extract_dir=builder.data_path.parent / "extracted",
-        manual_dir=manual_dir,
-        try_download_gcs=False,
-    )
+    # A folder for each builder: MNIST and Fashion-MNIST share names of files.
+    folders = {"extract_dir": builder.data_path.parent / "extracted"}
+    folders["manual_dir"] = manual_dir
+    config = tfds.download.DownloadConfig(try_download_gcs=False, **folders)
     with contextlib.redirect_stdout(sys.stderr):
         builder.download_and_prepare(download_config=config)
 
@@ -174,11 +167,9 @@ def _check_originals(builder: Builder, manual_dir: Path | None) -> None:
 
 
 def _missing_files(builder: Builder, manual_dir: Path | None) -> dict[str, str]:
-    """Returns `{file name: address}` for the registered files that are missing."""
-    files = {
-        info.filename or url.rsplit("/", 1)[-1]: url
-        for url, info in (builder.url_infos or {}).items()
-    }
+    """`{file name: address}` for the registered files that are missing."""
+    infos = (builder.url_infos or {}).items()
+    files = {info.filename or url.rsplit("/", 1)[-1]: url for url, info in infos}
     folder = Path(manual_dir or os.devnull)
     missing = {name: url for name, url in files.items() if not (folder / name).exists()}
     # The files of all configs are registered, and which ones this config needs is not
@@ -187,7 +178,7 @@ def _missing_files(builder: Builder, manual_dir: Path | None) -> dict[str, str]:
 
 
 def _reachable(url: str) -> bool:
-    """Returns True if the address answers in time, through the proxies TFDS uses."""
+    """True if the address answers in time, through the proxies TFDS uses."""
     if not url.startswith("http"):
         return True
     answers = []
@@ -207,13 +198,11 @@ def _reachable(url: str) -> bool:
 
 
 def _instructions(builder: Builder, fractions: Fractions) -> dict[str, str]:
-    """Returns TFDS split instructions for train, valid and test."""
+    """Split instructions of TFDS for train, valid and test."""
     splits = builder.info.splits
     if "train" not in splits:
-        raise ValueError(
-            "`source` must be a builder with a train split. "
-            f"Received: {builder.name} with splits {sorted(splits)}."
-        )
+        received = f"{builder.name} with splits {sorted(splits)}"
+        sources.refuse("be a builder with a train split", received)
     official = {ALIASES[name]: name for name in splits if name in ALIASES}
     spans = fractions.spans(splits["train"].num_examples, official)
     cuts = {name: f"train[{start}:{stop}]" for name, (start, stop) in spans.items()}
@@ -223,14 +212,14 @@ def _instructions(builder: Builder, fractions: Fractions) -> dict[str, str]:
 def _stream(
     builder: Builder, instruction: str, keys: list[str], shape: tuple
 ) -> tf.data.Dataset:
-    """Returns a data set of `(image,)` or `(image, label)`, images uint8."""
+    """Examples `(image,)` or `(image, label)`, images uint8."""
     import tensorflow_datasets as tfds
 
     data = builder.as_dataset(
         split=instruction,
         shuffle_files=False,
         read_config=tfds.ReadConfig(try_autocache=False),
-        decoders=tfds.decode.PartialDecoding(_nested(keys)),
+        decoders=tfds.decode.PartialDecoding({k.split("/")[0]: True for k in keys}),
     )
     resize = builder.info.features[keys[0]].shape != shape
 
@@ -238,34 +227,16 @@ def _stream(
         image, *label = (_at(example, key) for key in keys)
         if len(label) > 1:
             label = [tf.stack(label, axis=-1)]
-        return (_stretched(image, shape) if resize else image, *label)
+        if resize:
+            image = tf.round(tf.image.resize(image, shape[:2], antialias=True))
+            image = tf.ensure_shape(tf.cast(image, tf.uint8), shape)
+        return (image, *label)
 
     return data.map(pick, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _nested(keys: list[str]) -> dict[str, Any]:
-    """Returns `{"a": {"b": True}}` for the key "a/b", as TFDS selects features."""
-    nested = {}
-    for key in keys:
-        *outer, name = key.split("/")
-        inner = nested.setdefault(outer[0], {}) if outer else nested
-        inner[name] = True
-    return nested
-
-
 def _at(example: dict[str, Any], key: str) -> tf.Tensor:
-    """Returns the value at a key such as "a/b"; booleans as 0 or 1."""
+    """The value at a key such as "a/b"; booleans as 0 or 1."""
     for name in key.split("/"):
         example = example[name]
     return tf.cast(example, tf.int64) if example.dtype == tf.bool else example
-
-
-def _stretched(image: tf.Tensor, shape: tuple) -> tf.Tensor:
-    image = tf.image.resize(image, shape[:2], antialias=True)
-    return tf.ensure_shape(tf.cast(tf.round(image), tf.uint8), shape)
-
-
-def _peak(stream: tf.data.Dataset) -> int:
-    """Tells {0, 1} from grey values by the first 1,000 training images."""
-    images = stream.take(1000).as_numpy_iterator()
-    return 1 if max(image.max() for image, *_ in images) <= 1 else 255
