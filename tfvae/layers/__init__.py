@@ -1,4 +1,7 @@
-"""Layers that Keras lacks, of which networks are made."""
+"""Layers that Keras lacks, of which networks are made.
+
+Each also takes Keras's `name`, `dtype` and `trainable`.
+"""
 
 from tfvae.layers.autoregressive import AutoregressiveNetwork
 from tfvae.layers.causal_conv import MaskedConv2D

@@ -20,6 +20,8 @@ _Degrees = Annotated[Sequence[int], functools.partial(checks.integers, minimum=-
 class MaskedConv2D(Configurable, keras.layers.Layer):
     """Causal convolution `y = conv(x, kernel * mask) + b` of images.
 
+    It maps `[batch, rows, columns, inputs]` to `[batch, rows, columns, outputs]`.
+
     Features have degrees, like the units of `MaskedDense`: 0 for the red channel, 1 for
     green, 2 for blue. The window of a pixel holds rows above the pixel and the start of
     the pixel's own row. At the pixel itself, an output depends on the inputs of its own
@@ -35,13 +37,6 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
             A of the paper. Otherwise mask B.
         whole_rows: If True, the pixel's own row is not masked.
         bias_initializer: Initializer of b.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Call arguments:
-        x: `[batch, rows, columns, inputs]`.
-
-    Returns:
-        A tensor `[batch, rows, columns, outputs]`.
 
     Example:
         >>> layer = tfvae.layers.MaskedConv2D([0], [0] * 16, above=1, left=1, right=1)
@@ -67,20 +62,21 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        compare = np.less if strict else np.less_equal
         size = above + 1, left + 1 + right, len(in_degrees), len(out_degrees)
         self.mask = np.ones(size, "float32")
         if not whole_rows:
+            compare = np.less if strict else np.less_equal
             self.mask[above, left + 1 :] = 0
             self.mask[above, left] = compare.outer(in_degrees, out_degrees)
 
     def build(self, x_shape: tuple | None = None) -> None:
         if self.built:
             return
-        self.kernel = self.add_weight(name="kernel", shape=self.mask.shape)
-        shape, initializer = self.mask.shape[-1:], self.bias_initializer
-        self.bias = self.add_weight(name="bias", shape=shape, initializer=initializer)
-        self.built = True
+        shape, initializer = self.mask.shape, self.bias_initializer
+        self.kernel = self.add_weight(name="kernel", shape=shape)
+        self.bias = self.add_weight(
+            name="bias", shape=shape[-1:], initializer=initializer
+        )
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         # Zeros of the convolution's own make its gradient slower.
@@ -89,12 +85,13 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
 
     def valid(self, x: tf.Tensor) -> tf.Tensor:
         """Outputs for those pixels only whose window lies inside x."""
+        kernel = self.kernel if self.mask.all() else self.kernel * self.mask
         if tuple(x.shape[1:3]) != self.mask.shape[:2]:
-            y = tf.nn.conv2d(x, self._masked(), 1, "VALID")
+            y = tf.nn.conv2d(x, kernel, 1, "VALID")
             return tf.nn.bias_add(y, self.bias)  # which TensorFlow fuses
         size, outputs = self.mask[..., 0].size, self.mask.shape[-1]  # a single pixel
-        kernel = tf.reshape(self._masked(), [size, outputs])
-        return (tf.reshape(x, [-1, size]) @ kernel + self.bias)[:, None, None]
+        y = tf.reshape(x, [-1, size]) @ tf.reshape(kernel, [size, outputs]) + self.bias
+        return y[:, None, None]
 
     def padded(self, x: tf.Tensor) -> tf.Tensor:
         """Adds columns of zeros on both sides of x, for `valid`."""
@@ -102,6 +99,3 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: tuple) -> tuple:
         return (*x_shape[:-1], self.mask.shape[-1])
-
-    def _masked(self) -> tf.Tensor:
-        return self.kernel if self.mask.all() else self.kernel * self.mask

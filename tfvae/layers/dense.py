@@ -1,5 +1,6 @@
 """Dense layers: gated units, and MLPs with a context."""
 
+import math
 from typing import Annotated, Any
 
 import keras
@@ -11,6 +12,7 @@ from tfvae.config import Configurable, register
 
 Context = tf.Tensor | None
 Int = int | tf.Tensor
+Pair = tuple[tf.Tensor, tf.Tensor]
 
 # Arguments that are replaced by the function or object that Keras has for them.
 Activation = Annotated[
@@ -27,7 +29,7 @@ class ContextMLP(Configurable, keras.layers.Layer):
     """Dense network `f(x, context)`, whose first layer is `W x + V context + b`.
 
     The context enters through a sum, so one context can serve many x, for instance many
-    samples of z for one example.
+    samples of z for one example. The output is `[..., units]`.
 
     Args:
         units: Width of the output.
@@ -35,14 +37,10 @@ class ContextMLP(Configurable, keras.layers.Layer):
         context_dim: Size of the context; 0 for none.
         activation: Activation of the hidden layers.
         kernel_initializer: Initializer of the weights to the output.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[..., features]`.
         context: `[..., context_dim]`, which broadcasts with x; None if there is none.
-
-    Returns:
-        A tensor `[..., units]`.
 
     Example:
         >>> network = tfvae.layers.ContextMLP(2, hidden_units=[16], context_dim=8)
@@ -62,23 +60,20 @@ class ContextMLP(Configurable, keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         kept = {"dtype": self.dtype_policy}
-        self._dense = [
-            *(keras.layers.Dense(n, **kept) for n in hidden_units),
-            keras.layers.Dense(units, kernel_initializer=kernel_initializer, **kept),
-        ]
+        self._dense = [keras.layers.Dense(n, **kept) for n in hidden_units]
+        last = {"kernel_initializer": kernel_initializer, **kept}
+        self._dense.append(keras.layers.Dense(units, **last))
         first = self._dense[0].units
         self._from_context = keras.layers.Dense(first, use_bias=False, **kept)
 
     def build(self, x_shape: tuple) -> None:
         if self.built:
             return
-        width = x_shape[-1]
-        for layer in self._dense:
+        widths = [x_shape[-1], *self.hidden_units]
+        for layer, width in zip(self._dense, widths, strict=True):
             layer.build((None, width))
-            width = layer.units
         if self.context_dim:
             self._from_context.build((None, self.context_dim))
-        self.built = True
 
     def call(self, x: tf.Tensor, context: Context = None) -> tf.Tensor:
         checks.width(self.context_dim, "context_dim", context=context)
@@ -99,22 +94,21 @@ def dense(layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
     return layer(x[None])[0] if x.shape.rank == 1 else layer(x)
 
 
+def flat(x: tf.Tensor) -> tf.Tensor:
+    """Features `[batch, ...]` as vectors, `[batch, features]`."""
+    return keras.ops.reshape(x, [-1, math.prod(x.shape[1:])])
+
+
 @register
 class GatedDense(Configurable, keras.layers.Layer):
     """Gated linear unit: `(W x + b) * sigmoid(V x + c)`.
 
-    Unlike a rectifier it has no flat parts, and unlike tanh it keeps the scale of the
-    signal. Each unit costs as much as two units of a dense layer.
+    It maps `[batch, ..., features]` to `[batch, ..., units]`. Unlike a rectifier it has
+    no flat parts, and unlike tanh it keeps the scale of the signal. Each unit costs as
+    much as two units of a dense layer.
 
     Args:
         units: Width of the output.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Call arguments:
-        x: `[batch, ..., features]`.
-
-    Returns:
-        A tensor `[batch, ..., units]`.
 
     Example:
         >>> tfvae.layers.GatedDense(300)(tf.zeros([5, 784])).shape
@@ -130,7 +124,7 @@ class GatedDense(Configurable, keras.layers.Layer):
         self.dense = keras.layers.Dense(2 * units, dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple) -> None:
-        if not self.dense.built:
+        if not self.built:
             self.dense.build(input_shape)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

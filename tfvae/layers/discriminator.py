@@ -1,6 +1,5 @@
 """The discriminator of adversarial models."""
 
-import math
 from typing import Any
 
 import keras
@@ -9,14 +8,10 @@ import tensorflow as tf
 from tfvae import checks
 from tfvae.checks import NonNegativeInt
 from tfvae.config import Configurable, Network, register
+from tfvae.layers.dense import Pair, flat
 
 _SpectralNorm = keras.layers.SpectralNormalization
-_WITH_KERNEL = (
-    keras.layers.Dense,
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-)
+_CONVOLUTIONS = keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D
 
 
 @register
@@ -24,7 +19,8 @@ class Discriminator(Configurable, keras.layers.Layer):
     """Tells data from generated x: `logit(x) = w . h(x) + b`, and inner features.
 
     For given densities the best one has `logit(x) = log p_data(x) - log p_gen(x)`. With
-    labels y, `v[y] . h(x)` is added to the logit (projection).
+    labels y, `v[y] . h(x)` is added to the logit (projection). A call returns logits
+    `[batch]` and features `[batch, ...]`, both float32.
 
     Args:
         network: Keras model from x to h, `[batch, ...]`, which is flattened. It does
@@ -36,15 +32,10 @@ class Discriminator(Configurable, keras.layers.Layer):
         spectral_normalization: If True, the kernels of dense and convolutional layers
             get spectral norm 1, by `keras.layers.SpectralNormalization`, from the first
             training step on. The network is copied then, with its weights.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[batch, *event_shape]`.
         y: Labels one-hot `[batch, num_classes]`, if there are classes.
-        training: Passed on to the network.
-
-    Returns:
-        Logits `[batch]` and features `[batch, ...]`, both float32.
 
     Raises:
         ValueError: If `feature_layer` or `spectral_normalization` is given and the
@@ -77,12 +68,12 @@ class Discriminator(Configurable, keras.layers.Layer):
         if len(getattr(network, "outputs", "1")) != 1:
             checks.fail("a network with one output", network=network)
         if spectral_normalization:
-            network = _normalized(network)
+            network = _copied(network)
         self.network = self._both = network
         if feature_layer is not None:
             self._both = _with_features(network, feature_layer)
         head = keras.layers.Dense(1 + num_classes, dtype="float32", name="head")
-        self.head = _wrapped(head) if spectral_normalization else head
+        self.head = _normalized(head) if spectral_normalization else head
 
     def build(self, input_shape: tuple) -> None:
         if self.built:
@@ -95,11 +86,10 @@ class Discriminator(Configurable, keras.layers.Layer):
             expected = "to two features or more: `head` makes the logit"
             checks.fail(expected, network=f"to {list(h.shape)}")
         self.head.build((None, h.shape[-1]))
-        self.built = True
 
     def call(
         self, x: tf.Tensor, y: tf.Tensor | None = None, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> Pair:
         features, h = self._features(x, training)
         mode = {"training": training} if self.spectral_normalization else {}
         outputs = self.head(h, **mode)
@@ -122,11 +112,10 @@ class Discriminator(Configurable, keras.layers.Layer):
         """Shape of x, batch first, if the network has one; otherwise None."""
         return getattr(self.network, "input_shape", None)
 
-    def _features(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def _features(self, x: tf.Tensor, training: bool) -> Pair:
         both = self._both(x, training=training)
         features, h = both if self.feature_layer else (both, both)
-        h = tf.reshape(h, [-1, math.prod(h.shape[1:])])
-        return tf.cast(features, tf.float32), tf.cast(h, tf.float32)
+        return tf.cast(features, tf.float32), tf.cast(flat(h), tf.float32)
 
 
 def _with_features(network: keras.layers.Layer, name: str) -> keras.Model:
@@ -139,27 +128,26 @@ def _with_features(network: keras.layers.Layer, name: str) -> keras.Model:
     return keras.Model(network.inputs, [layers[name].output, *network.outputs])
 
 
-def _normalized(network: keras.layers.Layer) -> keras.Model:
+def _copied(network: keras.layers.Layer) -> keras.Model:
     """A copy with spectral norm 1 in each layer that has a kernel."""
     if not isinstance(network, keras.Model):
         expected = "a functional or sequential model with `spectral_normalization`"
         checks.fail(expected, network=network)
-    copy = keras.models.clone_model(network, clone_function=_clone)
+    copy = keras.models.clone_model(network, clone_function=_copied_layer)
     for old, new in zip(network.layers, copy.layers, strict=True):
         if new.built and old.built and not isinstance(old, keras.Model):
             _inner(new).set_weights(_inner(old).get_weights())
     return copy
 
 
-def _clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+def _copied_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     if isinstance(layer, keras.Model):
-        return _normalized(layer)
+        return _copied(layer)
     copy = layer.__class__.from_config(layer.get_config())
-    if isinstance(layer, _WITH_KERNEL):
-        return _wrapped(copy)
-    if not isinstance(layer, _SpectralNorm) and any(
-        len(weight.shape) > 1 for weight in layer.weights
-    ):
+    if isinstance(layer, (keras.layers.Dense, *_CONVOLUTIONS)):
+        return _normalized(copy)
+    has_kernel = any(len(weight.shape) > 1 for weight in layer.weights)
+    if has_kernel and not isinstance(layer, _SpectralNorm):
         expected = "of dense and convolutional layers with `spectral_normalization`"
         checks.fail(expected, network=layer)
     return copy
@@ -169,5 +157,5 @@ def _inner(layer: keras.layers.Layer) -> keras.layers.Layer:
     return layer.layer if isinstance(layer, _SpectralNorm) else layer
 
 
-def _wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+def _normalized(layer: keras.layers.Layer) -> keras.layers.Layer:
     return _SpectralNorm(layer, name=layer.name)

@@ -1,6 +1,5 @@
 """Encoder with two inputs: the data x and the auxiliary observation u."""
 
-import math
 from typing import Any
 
 import keras
@@ -8,14 +7,16 @@ import tensorflow as tf
 
 from tfvae.checks import Widths
 from tfvae.config import Configurable, Network, register
-from tfvae.layers.dense import Activation, ContextMLP
+from tfvae.layers.dense import Activation, ContextMLP, Pair, flat
 
 
 @register
 class JointEncoder(Configurable, keras.layers.Layer):
     """Features of x and u together: `h(x, u) = MLP(encoder(x), network(u))`.
 
-    With it as its encoder, a posterior is `q(z | x, u)` instead of `q(z | x)`.
+    With it as its encoder, a posterior is `q(z | x, u)` instead of `q(z | x)`. It is
+    called with a pair of x `[batch, *event_shape]` and u `[batch, *context_shape]`, and
+    gives `[batch, hidden_units[-1]]`.
 
     Args:
         encoder: Network from x to features, for instance of `tfvae.networks`.
@@ -23,14 +24,6 @@ class JointEncoder(Configurable, keras.layers.Layer):
         network: Keras model or layer applied to u first (to labels one-hot); None for u
             itself.
         activation: Activation of every dense layer.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Call arguments:
-        inputs: A pair of x `[batch, *event_shape]` and u `[batch, *context_shape]`.
-        training: Passed on to the networks.
-
-    Returns:
-        A tensor `[batch, hidden_units[-1]]`.
 
     Example:
         >>> joint = tfvae.layers.JointEncoder(encoder, [64, 32])
@@ -50,10 +43,9 @@ class JointEncoder(Configurable, keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._mlp = None  # `build` learns the size of the context
 
     def build(self, input_shape: tuple[tuple, tuple]) -> None:
-        if self._mlp is not None:
+        if self.built:
             return
         rows = [tf.zeros([1, *shape[1:]]) for shape in input_shape]
         features, context = self._features(rows, training=False)
@@ -62,11 +54,8 @@ class JointEncoder(Configurable, keras.layers.Layer):
         size = context.shape[-1]
         self._mlp = ContextMLP(units, hidden, context_dim=size, **options)
         self._mlp.build((None, features.shape[-1]))
-        self.built = True
 
-    def call(
-        self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False
-    ) -> tf.Tensor:
+    def call(self, inputs: Pair, training: bool = False) -> tf.Tensor:
         return self.activation(self._mlp(*self._features(inputs, training)))
 
     @property
@@ -74,14 +63,8 @@ class JointEncoder(Configurable, keras.layers.Layer):
         """Shape of x, batch first, if the encoder has one; otherwise None."""
         return getattr(self.encoder, "input_shape", None)
 
-    def _features(
-        self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _features(self, inputs: Pair, training: bool) -> Pair:
         x, u = inputs
         features = self.encoder(x, training=training)
         context = u if self.network is None else self.network(u, training=training)
-        return _flat(features), _flat(context)
-
-
-def _flat(x: tf.Tensor) -> tf.Tensor:
-    return keras.ops.reshape(x, [-1, math.prod(x.shape[1:])])
+        return flat(features), flat(context)

@@ -1,6 +1,5 @@
 """LSTM whose states form a line: one step for each row or diagonal of an image."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -8,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.layers.autoregressive import for_each
+from tfvae.layers.dense import Pair
 
 
 class LineLSTM(keras.layers.Layer):
@@ -15,6 +15,8 @@ class LineLSTM(keras.layers.Layer):
 
     `i, f, o, g = gates_t + K * h_(t-1)`, where K is a convolution along the line,
     `c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g)`, `h_t = sigmoid(o) tanh(c_t)`.
+    A call maps the contribution of the inputs to i, f, o and g, `[steps, cells, batch,
+    4 units]`, to the h of all steps, `[steps, cells, batch, units]`.
 
     Args:
         units: Number of features of a cell.
@@ -22,14 +24,6 @@ class LineLSTM(keras.layers.Layer):
         right: Number of neighbours after a cell that the cell sees.
         alive: 1 for cells that exist, `[steps, cells]`; c and h of the others stay 0.
             None if all exist.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Call arguments:
-        gates: Contribution of the inputs to i, f, o and g, `[steps, cells, batch, 4
-            units]`.
-
-    Returns:
-        The h of all steps, `[steps, cells, batch, units]`.
 
     References:
         van den Oord et al., Pixel Recurrent Neural Networks, 2016, section 3,
@@ -49,10 +43,8 @@ class LineLSTM(keras.layers.Layer):
 
     def build(self, gates_shape: tuple | None = None) -> None:
         if not self.built:
-            size = self.left + 1 + self.right
-            shape = size * self.units, 4 * self.units
+            shape = (self.left + 1 + self.right) * self.units, 4 * self.units
             self.kernel = self.add_weight(name="kernel", shape=shape)
-            self.built = True
 
     def call(self, gates: tf.Tensor) -> tf.Tensor:
         alive = None
@@ -61,16 +53,12 @@ class LineLSTM(keras.layers.Layer):
         line = _Line(self.left, self.right, alive)
         return line.states(gates, tf.convert_to_tensor(self.kernel))
 
-    def cell(
-        self, gates: tf.Tensor, window: tf.Tensor, c: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The h and c of single cells after one step.
+    def cell(self, gates: tf.Tensor, window: tf.Tensor, c: tf.Tensor) -> Pair:
+        """The h and c of single cells after one step, `[..., units]`.
 
-        Args:
-            gates: Contribution of the inputs, `[..., 4 units]`.
-            window: The h of the neighbours one step before, `[..., (left+1+right) *
-                units]`.
-            c: The c of the cell itself one step before, `[..., units]`.
+        `gates` is the contribution of the inputs, `[..., 4 units]`; `window` holds the
+        h of the neighbours one step before, `[..., (left + 1 + right) * units]`, and c
+        is that of the cell itself one step before.
         """
         h, c, _, _ = _cell(gates + tf.tensordot(window, self.kernel, 1), c)
         return h, c
@@ -78,10 +66,9 @@ class LineLSTM(keras.layers.Layer):
     def line(self, gates: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
         """The h along a line of cells, each of which is one step after the last.
 
-        Args:
-            gates: Contribution of the inputs, `[cells, batch, 4 units]`.
-            windows: The h of the neighbours without the cell itself, which comes last
-                in the kernel, `[cells, batch, left * units]`.
+        `gates` is the contribution of the inputs, `[cells, batch, 4 units]`; `windows`
+        holds the h of the neighbours, `[cells, batch, left * units]`, without the cell
+        itself, which comes last in the kernel.
         """
         above, own = tf.split(self.kernel, [self.left * self.units, self.units])
         gates += tf.tensordot(windows, above, 1)
@@ -105,10 +92,10 @@ class _Line(NamedTuple):
         """
 
         @tf.custom_gradient
-        def scan(gates: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def scan(gates: tf.Tensor, kernel: tf.Tensor) -> tuple:
             hs, *others = self._forward(gates, kernel)
 
-            def backward(d_hs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            def backward(d_hs: tf.Tensor) -> Pair:
                 d_gates = self._backward(d_hs, kernel, hs, *others)
                 window = self._window(_one_step_before(hs))
                 rows = [tf.reshape(a, [-1, a.shape[-1]]) for a in (window, d_gates)]
@@ -124,20 +111,16 @@ class _Line(NamedTuple):
 
         def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *arrays: Any) -> tuple:
             total = gates[t] + _product(self._window(h), kernel)
-            h, c, *gated = _cell(
-                total, c, None if self.alive is None else self.alive[t]
-            )
-            new = zip(arrays, (h, c, *gated), strict=True)
-            return t + 1, h, c, *(array.write(t, value) for array, value in new)
+            new = _cell(total, c, None if self.alive is None else self.alive[t])
+            written = [a.write(t, value) for a, value in zip(arrays, new, strict=True)]
+            return t + 1, *new[:2], *written
 
         steps = gates.shape[0]
         arrays = [tf.TensorArray(gates.dtype, steps) for _ in range(4)]
-        _, _, *arrays = for_each(steps, step, start, start, *arrays, most=steps)
+        _, _, *arrays = for_each(steps, step, start, start, *arrays)
         return [array.stack() for array in arrays]
 
-    def _backward(
-        self, d_hs: tf.Tensor, kernel: tf.Tensor, *states: tf.Tensor
-    ) -> tf.Tensor:
+    def _backward(self, d_hs: tf.Tensor, kernel: tf.Tensor, *states: Any) -> tf.Tensor:
         """The gradient of the gates of all steps, from the gradient of all h."""
         (hs, cs, ifos, gs), transposed = states, tf.transpose(kernel)
         steps, start, c_before = hs.shape[0], tf.zeros_like(hs[0]), _one_step_before(cs)
@@ -156,12 +139,11 @@ class _Line(NamedTuple):
             return k + 1, d_h, d_c * f, d_gates.write(t, d_total)
 
         d_gates = tf.TensorArray(hs.dtype, steps)
-        return for_each(steps, step, start, start, d_gates, most=steps)[-1].stack()
+        return for_each(steps, step, start, start, d_gates)[-1].stack()
 
     def _window(self, h: tf.Tensor) -> tf.Tensor:
         """Cells with neighbours: `[..., cells, batch, (left + 1 + right) * units]`."""
-        cells = h.shape[-3]
-        outer = [[0, 0]] * (h.shape.rank - 3)
+        cells, outer = h.shape[-3], [[0, 0]] * (h.shape.rank - 3)
         h = tf.pad(h, [*outer, [self.left, self.right], [0, 0], [0, 0]])
         parts = [h[..., k : k + cells, :, :] for k in range(self.left + 1 + self.right)]
         return tf.concat(parts, axis=-1)

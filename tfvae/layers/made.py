@@ -27,7 +27,6 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         order: As in `MaskedMLP`, like `activation`, `direct`, `sampled`, `num_masks`
             and `seed`.
         context_dim: Size of the context; 0 for none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> network = tfvae.layers.MaskedAutoencoder((8, 8, 1), [64], params_size=2)
@@ -56,22 +55,12 @@ class MaskedAutoencoder(AutoregressiveNetwork):
     ) -> None:
         shared = {"num_masks": num_masks, "context_dim": context_dim}
         super().__init__(event_shape, params_size, **shared, **kwargs)
-        self.mlp = MaskedMLP(
-            self.dim,
-            params_size,
-            hidden_units,
-            order=order,
-            activation=activation,
-            direct=direct,
-            sampled=sampled,
-            seed=seed,
-            **shared,
-            dtype=self.dtype_policy,
-        )
+        shared |= {"order": order, "sampled": sampled, "seed": seed, "direct": direct}
+        shared |= {"activation": activation, "dtype": self.dtype_policy}
+        self.mlp = MaskedMLP(self.dim, params_size, hidden_units, **shared)
 
     def build(self, x_shape: tuple | None = None) -> None:
         self.mlp.build()
-        self.built = True
 
     def call(
         self,
@@ -91,11 +80,7 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         return tf.gather(np.argsort(self.mlp.places).astype("int32"), mask_index)
 
     def generate(
-        self,
-        choose: Draw,
-        num_rows: Int,
-        context: Context = None,
-        mask_index: Int = 0,
+        self, choose: Draw, num_rows: Int, context: Context = None, mask_index: Int = 0
     ) -> tf.Tensor:
         """See `AutoregressiveNetwork`; each hidden unit is computed once.
 

@@ -34,7 +34,7 @@ Degrees = Annotated[npt.ArrayLike, _degrees]
 
 @register
 class MaskedDense(Configurable, keras.layers.Layer):
-    """Dense layer without some connections: `y = x (W * mask) + b`.
+    """Dense layer without some connections: `y = x (W * mask) + b`, `[..., outputs]`.
 
     Output j depends on input i if `in_degrees[i] <= out_degrees[j]`, or with `strict`
     if `in_degrees[i] < out_degrees[j]`. The mask multiplies the weights in each call,
@@ -47,14 +47,10 @@ class MaskedDense(Configurable, keras.layers.Layer):
         strict: If True, equal degrees are not connected.
         use_bias: If True, b is added.
         kernel_initializer: Initializer of W.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[..., inputs]`.
         mask_index: Index of the lists of degrees to use, an integer or a tensor.
-
-    Returns:
-        A tensor `[..., outputs]`.
 
     Example:
         >>> layer = tfvae.layers.MaskedDense([1, 2, 3], [1, 2, 3], strict=True)
@@ -89,12 +85,13 @@ class MaskedDense(Configurable, keras.layers.Layer):
         shape = self.in_degrees.shape[1], self.out_degrees.shape[1]
         if x_shape is not None and x_shape[-1] != shape[0]:
             checks.fail(f"of width {shape[0]}, as `in_degrees`", x=x_shape)
-        options = {"shape": shape, "initializer": self.kernel_initializer}
-        self.kernel, self.bias = self.add_weight(name="kernel", **options), None
+        initializer, self.bias = self.kernel_initializer, None
+        self.kernel = self.add_weight(
+            shape=shape, initializer=initializer, name="kernel"
+        )
         if self.use_bias:
-            shape = shape[1:]
-            self.bias = self.add_weight(name="bias", shape=shape, initializer="zeros")
-        self.built = True
+            options = {"initializer": "zeros", "name": "bias"}
+            self.bias = self.add_weight(shape=shape[1:], **options)
 
     def call(self, x: tf.Tensor, mask_index: Int = 0) -> tf.Tensor:
         y = tf.tensordot(x, self.kernel * self._mask(mask_index), 1)
@@ -128,7 +125,7 @@ class MaskedMLP(Configurable, keras.layers.Layer):
     unit has a degree in 1..D-1 and depends on units of at most its degree. The
     parameters of x_i depend on units below the degree of i. A context is an input to
     every unit, so `f(x, context)[..., i, :]` depends on `context` and on the x_j before
-    x_i.
+    x_i. The output is `[..., dim, params_size]`.
 
     Args:
         dim: Number of dimensions D of x.
@@ -145,15 +142,11 @@ class MaskedMLP(Configurable, keras.layers.Layer):
             `mask_index` selects.
         seed: Seed of random orders and degrees.
         kernel_initializer: Initializer of the weights to the outputs.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         x: `[..., dim]`.
         context: `[..., context_dim]`, which broadcasts with x; None if there is none.
         mask_index: Index of the mask to use, an integer or a tensor.
-
-    Returns:
-        A tensor `[..., dim, params_size]`.
 
     Example:
         >>> network = tfvae.layers.MaskedMLP(3, params_size=2, hidden_units=[16])
@@ -183,33 +176,32 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         super().__init__(**kwargs)
         rng, kept = np.random.default_rng(seed), {"dtype": self.dtype_policy}
         self.places = np.stack([_places(order, dim, rng) for _ in range(num_masks)])
-        degrees, drawn_by = [self.places], rng if sampled else None
+        degrees = [self.places]
         for units in hidden_units:
-            most = max(1, dim - 1)
-            degrees.append(_hidden_degrees(units, most, degrees[-1], drawn_by))
+            drawn_by = rng if sampled else None
+            degrees.append(
+                _hidden_degrees(units, max(1, dim - 1), degrees[-1], drawn_by)
+            )
         outputs = np.repeat(self.places, params_size, axis=-1)
         last = {"strict": True, "kernel_initializer": kernel_initializer, **kept}
-        self.masked = [
-            *(MaskedDense(*pair, **kept) for pair in itertools.pairwise(degrees)),
-            MaskedDense(degrees[-1], outputs, **last),
-        ]
+        self.masked = [MaskedDense(*d, **kept) for d in itertools.pairwise(degrees)]
+        self.masked.append(MaskedDense(degrees[-1], outputs, **last))
         self.shortcut = []
         if direct:
-            self.shortcut.append(
-                MaskedDense(self.places, outputs, use_bias=False, **last)
-            )
+            layer = MaskedDense(self.places, outputs, use_bias=False, **last)
+            self.shortcut.append(layer)
         widths = [*hidden_units, outputs.shape[-1]] if context_dim else []
         self._conditioners = [
             keras.layers.Dense(units, use_bias=False, **kept) for units in widths
         ]
 
     def build(self, x_shape: tuple | None = None) -> None:
+        if self.built:
+            return
         for layer in (*self.masked, *self.shortcut):
             layer.build()
         for layer in self._conditioners:
-            if not layer.built:
-                layer.build((None, self.context_dim))
-        self.built = True
+            layer.build((None, self.context_dim))
 
     def call(
         self, x: tf.Tensor, context: Context = None, mask_index: Int = 0
@@ -247,9 +239,7 @@ def _hidden_degrees(
     return rng.integers(least, most + 1, (len(previous), units))
 
 
-def _places(
-    order: str | Sequence[int], dim: int, rng: np.random.Generator
-) -> np.ndarray:
+def _places(order: str | Sequence[int], dim: int, rng: np.random.Generator) -> Any:
     """The place of each dimension in an order, 1 for the first."""
     natural = np.arange(dim)
     if isinstance(order, str):

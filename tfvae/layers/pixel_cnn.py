@@ -1,13 +1,11 @@
 """The networks of PixelCNN: residual blocks, or gated blocks with two stacks."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
 from tfvae.config import register
-from tfvae.layers.dense import Int
-from tfvae.layers.pixel_network import PixelNetwork, halves, put, square
+from tfvae.layers.dense import Int, Pair
+from tfvae.layers.pixel_network import PixelNetwork, put, square
 
 
 @register
@@ -41,14 +39,13 @@ class GatedPixelNetwork(PixelNetwork):
             reach = (self.kernel_size if i else self.first_kernel_size) // 2
             # The rows of the first block are those above only.
             rows = {"above": reach if i else reach - 1, "whole_rows": True}
-            block = _Gated(
-                not i,
+            layers = (
                 self._conv(inputs, double, **rows, left=reach, right=reach),
                 self._conv(double, double, whole_rows=True),
                 self._conv(inputs, double, left=reach, strict=not i),
                 self._conv(single, single + double),
             )
-            self.blocks.append(block)
+            self.blocks.append(_Gated(not i, layers))
             inputs = single
         return double
 
@@ -76,10 +73,8 @@ class GatedPixelNetwork(PixelNetwork):
     def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
         """The vertical stack of a row."""
         v, new = None, []
-        for block, (rows, _, before), shift in zip(
-            self.blocks, memory, shifts, strict=True
-        ):
-            window = above
+        for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
+            (rows, _, before), window = kept, above
             if not block.first:
                 rows = tf.concat([rows, v], axis=1)
                 window, rows = block.vertical.padded(rows), rows[:, 1:]
@@ -91,61 +86,42 @@ class GatedPixelNetwork(PixelNetwork):
         """The horizontal stack of a pixel."""
         h, total, new = None, 0, []
         for block, kept in zip(self.blocks, memory, strict=True):
-            rows, all_from_above, before = kept
+            rows, from_above, before = kept
             if block.first:
                 reach = block.horizontal.left
                 window = window[:, reach:, : reach + 1]
             else:
                 window = tf.concat([before, h], axis=2)
                 before = window[:, :, 1:]
-            from_above = tf.gather(all_from_above, [column], axis=2)
-            h, skip = block.across(h, block.horizontal.valid(window), from_above)
+            y = block.horizontal.valid(window)
+            h, skip = block.across(h, y, tf.gather(from_above, [column], axis=2))
             total += skip
-            new.append((rows, all_from_above, before))
+            new.append((rows, from_above, before))
         return total, new
 
 
 class _Gated(keras.layers.Layer):
-    """One block of the two stacks, after its convolutions over windows."""
+    """One block of the two stacks."""
 
-    def __init__(
-        self,
-        first: bool,
-        vertical: keras.layers.Layer,
-        to_horizontal: keras.layers.Layer,
-        horizontal: keras.layers.Layer,
-        out: keras.layers.Layer,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, first: bool, layers: tuple[keras.layers.Layer, ...]) -> None:
+        super().__init__()
         self.first = first
-        self.vertical, self.to_horizontal = vertical, to_horizontal
-        self.horizontal, self.out = horizontal, out
+        self.vertical, self.to_horizontal, self.horizontal, self.out = layers
 
-    def down(
-        self, v: tf.Tensor | None, y: tf.Tensor, shift: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def down(self, v: tf.Tensor | None, y: tf.Tensor, shift: tf.Tensor) -> Pair:
         """The vertical stack's features, and their contribution to the horizontal one.
 
-        Args:
-            v: Features of the block before.
-            y: Output of `vertical` for them.
-            shift: Contribution of the context.
+        `y` is the output of `vertical` for the features v of the block before.
         """
-        for_rows, for_pixels = halves(shift)
+        for_rows, for_pixels = tf.split(shift, 2, axis=-1)
         new = _gate(y + for_rows)
         from_above = self.to_horizontal(y) + for_pixels
         return new if self.first else v + new, from_above
 
-    def across(
-        self, h: tf.Tensor | None, y: tf.Tensor, from_above: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def across(self, h: tf.Tensor | None, y: tf.Tensor, from_above: tf.Tensor) -> Pair:
         """The horizontal stack's features, and their contribution to the last layers.
 
-        Args:
-            h: Features of the block before.
-            y: Output of `horizontal` for them.
-            from_above: Contribution of the vertical stack.
+        `y` is the output of `horizontal` for the features h of the block before.
         """
         y = self.out(_gate(y + from_above))
         # With slices the gradient would take ten times as long.
@@ -182,12 +158,9 @@ class ResidualPixelNetwork(PixelNetwork):
         middle, stream = map(self._degrees, [self.filters, 2 * self.filters])
         self.first, self.blocks = self._first(stream), []
         for _ in range(self.num_blocks):
-            block = (
-                self._conv(stream, middle),
-                self._conv(middle, middle, **square(self.kernel_size)),
-                self._conv(middle, stream),
-            )
-            self.blocks.append(block)
+            narrow = self._conv(stream, middle)
+            masked = self._conv(middle, middle, **square(self.kernel_size))
+            self.blocks.append((narrow, masked, self._conv(middle, stream)))
         return stream
 
     def features(self, x: tf.Tensor, shifts: list) -> tf.Tensor:
@@ -204,10 +177,8 @@ class ResidualPixelNetwork(PixelNetwork):
         return [tf.zeros([num_rows, *shape])] * self.num_blocks
 
     def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
-        return [
-            tf.concat([rows[:, 1:], tf.zeros_like(rows[:, :1])], axis=1)
-            for rows in memory
-        ]
+        below = [[0, 0], [0, 1], [0, 0], [0, 0]]
+        return [tf.pad(rows[:, 1:], below) for rows in memory]
 
     def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         y, new, size = self.first.valid(window), [], self.kernel_size

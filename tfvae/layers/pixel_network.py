@@ -10,12 +10,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.checks import ImageShape, NonNegativeInt, PositiveInt
-from tfvae.layers.autoregressive import (
-    AutoregressiveNetwork,
-    Draw,
-    by_element,
-    for_each,
-)
+from tfvae.layers.autoregressive import AutoregressiveNetwork, Draw, for_each
 from tfvae.layers.causal_conv import MaskedConv2D
 from tfvae.layers.dense import Context, Int
 from tfvae.layers.line_lstm import LineLSTM
@@ -45,7 +40,6 @@ class PixelNetwork(AutoregressiveNetwork):
         kernel_size: Rows and columns of a block's window, an odd number.
         first_kernel_size: Rows and columns of the first layer's window, 3 or more.
         context_dim: Size of the context, an input to all pixels; 0 for none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
     # Number of values that a context adds to in each block, in units of `filters`.
@@ -63,39 +57,30 @@ class PixelNetwork(AutoregressiveNetwork):
         context_dim: NonNegativeInt = 0,
         **kwargs: Any,
     ) -> None:
-        dtype = keras.dtype_policies.get(kwargs.pop("dtype", None)).variable_dtype
-        shared = {"context_dim": context_dim, "dtype": dtype}
-        super().__init__(event_shape, params_size, **shared, **kwargs)
+        kwargs["dtype"] = keras.dtype_policies.get(kwargs.get("dtype")).variable_dtype
+        super().__init__(event_shape, params_size, context_dim=context_dim, **kwargs)
         channels = event_shape[-1]
         self.filters = checks.integer(minimum=channels, filters=filters)
         self.num_blocks, self.kernel_size = num_blocks, kernel_size
         self.first_kernel_size = first_kernel_size
-        self._kept = {"dtype": self.dtype_policy}
-        width = self.context_width * filters
+        options = {"use_bias": False, "dtype": self.dtype_policy}
         self._contexts = [
-            keras.layers.Dense(width, use_bias=False, **self._kept)
+            keras.layers.Dense(self.context_width * filters, **options)
             for _ in range(num_blocks if context_dim else 0)
         ]
-        stream = self._make_layers()
-        outputs = list(range(channels)) * params_size
+        stream, outputs = self._make_layers(), list(range(channels)) * params_size
         self._head = [self._conv(stream, stream), self._conv(stream, outputs)]
 
     def build(self, x_shape: tuple | None = None) -> None:
+        if self.built:
+            return
         for layer in self._flatten_layers(include_self=False):
             if isinstance(layer, (MaskedConv2D, LineLSTM)):
                 layer.build()
-        for dense in self._contexts:
-            if not dense.built:
-                dense.build((None, self.context_dim))
-        self.built = True
+        for layer in self._contexts:
+            layer.build((None, self.context_dim))
 
-    def call(
-        self,
-        x: tf.Tensor,
-        context: Context = None,
-        mask_index: Int = 0,
-        training: bool = False,
-    ) -> tf.Tensor:
+    def call(self, x: tf.Tensor, context: Context = None, mask_index: Int = 0) -> Any:
         x = tf.cast(x, self.compute_dtype)
         return self._to_params(self.features(x, self._shifts(context)))
 
@@ -103,15 +88,14 @@ class PixelNetwork(AutoregressiveNetwork):
     def features(self, x: tf.Tensor, shifts: list) -> tf.Tensor:
         """The features of every pixel, from the pixels before it.
 
-        Args:
-            x: `[batch, *event_shape]`.
-            shifts: Contribution of the context to each block, `[batch, 1, 1, units]`.
+        The shifts are the contribution of the context to each block, `[batch or 1, 1,
+        1, context_width * filters]`.
         """
 
     def generate(
         self, choose: Draw, num_rows: Int, context: Context = None, mask_index: Int = 0
     ) -> tf.Tensor:
-        """See `AutoregressiveNetwork`; intermediate results of pixels are kept.
+        """See `AutoregressiveNetwork`; keeps intermediate results of earlier pixels.
 
         The features of a pixel are computed once for each of its channels.
         """
@@ -134,7 +118,7 @@ class PixelNetwork(AutoregressiveNetwork):
             for channel in range(channels):
                 window = tf.slice(x, [0, i, j, 0], size)
                 y, new_memory = self.at(j, window, memory, shifts)
-                params = by_element(self, self._to_params(y), channels)
+                params = self.by_element(self._to_params(y), channels)
                 value = choose(place * channels + channel, params[:, channel])
                 now = here[..., None] & (np.arange(channels) == channel)
                 x = tf.where(now, value[:, None, None, None], x)
@@ -150,24 +134,16 @@ class PixelNetwork(AutoregressiveNetwork):
 
     @abc.abstractmethod
     def next_row(self, row: Int, above: tf.Tensor, memory: list, shifts: list) -> list:
-        """Memory at the start of a row.
+        """Memory at the start of a row, from the memory at the end of the row before.
 
-        Args:
-            row: Number of the row.
-            above: The rows of x in the first layer's window above this row, padded.
-            memory: Memory at the end of the row before.
-            shifts: As in `features`.
+        `above` holds the rows of padded x in the first layer's window above this row.
         """
 
     @abc.abstractmethod
     def at(self, column: Int, window: tf.Tensor, memory: list, shifts: list) -> tuple:
         """Features of a pixel `[rows, 1, 1, features]`, and the memory after it.
 
-        Args:
-            column: Column of the pixel.
-            window: The first layer's window of x around the pixel.
-            memory: Memory after the pixel before.
-            shifts: As in `features`.
+        `window` is the first layer's window of x around the pixel.
         """
 
     def sequence(self, mask_index: Int = 0) -> tf.Tensor:
@@ -187,15 +163,15 @@ class PixelNetwork(AutoregressiveNetwork):
         inputs, window = range(self.event_shape[-1]), square(self.first_kernel_size)
         return self._conv(list(inputs), degrees, strict=True, **window)
 
-    def _conv(
-        self, in_degrees: list, out_degrees: list, **options: Any
-    ) -> MaskedConv2D:
-        return MaskedConv2D(in_degrees, out_degrees, **options, **self._kept)
+    def _conv(self, inputs: list, outputs: list, **options: Any) -> MaskedConv2D:
+        """A layer between features of these degrees."""
+        return MaskedConv2D(inputs, outputs, **options, dtype=self.dtype_policy)
 
     def _shifts(self, context: Context) -> list[tf.Tensor]:
-        """Contribution of the context to each block, `[batch, 1, 1, units]`; or 0."""
+        """Contribution of the context to each block, see `features`."""
         if not self.context_dim:
-            return [tf.zeros([], self.compute_dtype)] * self.num_blocks
+            size = [1, 1, 1, self.context_width * self.filters]
+            return [tf.zeros(size, self.compute_dtype)] * self.num_blocks
         context = self._context(context)
         return [dense(context)[:, None, None] for dense in self._contexts]
 
@@ -213,11 +189,6 @@ def square(kernel_size: int) -> dict[str, int]:
 def put(row: tf.Tensor, column: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
     """A row `[batch, 1, columns, features]` with the value of a pixel."""
     return tf.where(_at(column, row.shape[2])[:, None], value, row)
-
-
-def halves(shift: tf.Tensor) -> list[tf.Tensor]:
-    """Both halves of a context's contribution, or twice the 0 of no context."""
-    return tf.split(shift, 2, axis=-1) if shift.shape.rank else [shift, shift]
 
 
 def _at(i: tf.Tensor, size: int) -> tf.Tensor:
