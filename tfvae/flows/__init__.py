@@ -5,11 +5,4 @@ from tfvae.flows.base import Flow, Inverse
 from tfvae.flows.coupling import Coupling
 from tfvae.flows.planar import Planar, Radial
 
-__all__ = [
-    "Autoregressive",
-    "Coupling",
-    "Flow",
-    "Inverse",
-    "Planar",
-    "Radial",
-]
+__all__ = ["Autoregressive", "Coupling", "Flow", "Inverse", "Planar", "Radial"]

@@ -1,6 +1,5 @@
 """Autoregressive flows on MADE networks."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,11 +7,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
-from tfvae.config import Activation, register
+from tfvae.config import register
 from tfvae.flows.base import Flow, ValueAndLogDet
 from tfvae.flows.scalar import TRANSFORMS, TransformName
 from tfvae.inputs import Context
 from tfvae.layers import MaskedMLP
+from tfvae.layers.dense import Activation
 
 tfb = tfp.bijectors
 
@@ -22,9 +22,9 @@ class Autoregressive(Flow):
     """Inverse autoregressive flow: `z_i <- t(z_i; params_i(z_<i, context))`, T times.
 
     Each step has a MADE network of its own, and sees the latents in the order opposite
-    to that of the step before. The log-determinant of a step is the sum of
-    `log t'(z_i)`. `forward` is one pass of the networks. `inverse` takes `latent_dim`
-    passes, one after the other. `Inverse` swaps them.
+    to that of the step before. Its log-determinant is the sum of `log t'(z_i)`.
+    `forward` is one pass of the networks. `inverse` takes `latent_dim` passes, one
+    after the other. `Inverse` swaps them.
 
     Args:
         latent_dim: Size of z.
@@ -36,9 +36,6 @@ class Autoregressive(Flow):
         activation: Activation of the hidden layers.
         context_dim: Size of the context that every unit sees; 0 for none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Call arguments:
-        context: See `Flow`.
 
     Example:
         >>> flow = tfvae.flows.Autoregressive(latent_dim=3, context_dim=8)
@@ -63,14 +60,13 @@ class Autoregressive(Flow):
         **kwargs: Any,
     ):
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
-        self.activation = keras.activations.get(activation)
         self.networks = [
             MaskedMLP(
                 latent_dim,
                 TRANSFORMS[transform].params_size,
                 hidden_units,
                 order=("natural", "reversed")[i % 2],
-                activation=self.activation,
+                activation=activation,
                 context_dim=context_dim,
                 # A start near the identity, or with gates from g = 0.88 for all.
                 kernel_initializer=keras.initializers.VarianceScaling(0.01),
@@ -85,35 +81,24 @@ class Autoregressive(Flow):
         """See `Flow`; each network runs once."""
         log_det = 0.0
         for network in self.networks:
-            step = _step(_constant(self._transform(network, z, context)))
-            log_det += step.forward_log_det_jacobian(z, event_ndims=1)
-            z = step.forward(z)
+            t = self._transform(network, z, context)
+            log_det += t.forward_log_det_jacobian(z, event_ndims=1)
+            z = t.forward(z)
         return z, log_det
 
     def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
         """See `Flow`; each network runs once for each latent, then once for all."""
         log_det = 0.0
         for network in reversed(self.networks):
-            step = _step(lambda z, of=network: self._transform(of, z, context))
-            z = step.inverse(z)
-            log_det -= step.forward_log_det_jacobian(z, event_ndims=1)
+            # TFP's flow is one of the opposite direction: it takes the inverse of t.
+            def back(z: tf.Tensor, network: MaskedMLP = network) -> tfb.Bijector:
+                return tfb.Invert(self._transform(network, z, context))
+
+            z = tfb.MaskedAutoregressiveFlow(bijector_fn=back).forward(z)
+            log_det -= back(z).inverse_log_det_jacobian(z, event_ndims=1)
         return z, log_det
 
     def _transform(
         self, network: MaskedMLP, z: tf.Tensor, context: Context
     ) -> tfb.Bijector:
         return TRANSFORMS[self.transform].bijector(network(z, context))
-
-
-def _step(transform_of: Callable[[tf.Tensor], tfb.Bijector]) -> tfb.Bijector:
-    """One step, by TFP's flow for the opposite direction: it takes t's inverse."""
-
-    def back(z: tf.Tensor, **_: Any) -> tfb.Bijector:
-        return tfb.Invert(transform_of(z))
-
-    return tfb.Invert(tfb.MaskedAutoregressiveFlow(bijector_fn=back))
-
-
-def _constant(transform: tfb.Bijector) -> Callable[[tf.Tensor], tfb.Bijector]:
-    """The transform of a z that is known, whose network need not run again."""
-    return lambda z: transform

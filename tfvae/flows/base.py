@@ -1,4 +1,4 @@
-"""The abstract flow, a flow turned round, and the distribution that a flow makes."""
+"""The abstract flow, and a flow turned round."""
 
 import abc
 import functools
@@ -15,15 +15,14 @@ from tfvae.inputs import Context
 
 tfb = tfp.bijectors
 
+# `[..., latent]`, and the log-determinant, of the shape `[...]` to which all broadcast.
 ValueAndLogDet = tuple[tf.Tensor, tf.Tensor]
 
 
 class Flow(Configurable, keras.layers.Layer, abc.ABC):
     """Abstract invertible map `z = f(noise; context)` with its log-determinant.
 
-    A subclass gives `forward` and `inverse`. Each returns the value and the
-    log-determinant from one pass. Any flow fits `posteriors.FlowPosterior` and
-    `priors.FlowPrior`.
+    Any flow fits `posteriors.FlowPosterior` and `priors.FlowPrior`.
 
     Args:
         latent_dim: Size of z.
@@ -31,8 +30,8 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
-        context: `[..., context_dim]`, which broadcasts with the batch of z; None if
-            `context_dim` is 0.
+        context: `[..., context_dim]`, which broadcasts with z; None if `context_dim` is
+            0.
 
     Returns:
         A `tfp.bijectors.Bijector` of vectors `[..., latent]`, forward from noise to z.
@@ -52,11 +51,7 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
     """
 
     def __init__(
-        self,
-        latent_dim: PositiveInt,
-        *,
-        context_dim: NonNegativeInt = 0,
-        **kwargs: Any,
+        self, latent_dim: PositiveInt, *, context_dim: NonNegativeInt = 0, **kwargs: Any
     ):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
@@ -68,41 +63,21 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
         return self.bijector(context)
 
     def bijector(self, context: Context = None) -> tfb.Bijector:
-        """The flow as a TFP bijector, forward from noise to z.
+        """The flow as a TFP bijector, as a call gives it.
 
         TFP asks for value and log-determinant one after the other, and each runs the
         networks. `forward` and `inverse` run them once for both.
-
-        Args:
-            context: `[..., context_dim]`, or None if `context_dim` is 0.
         """
         checks.width(self.context_dim, "context_dim", context=context)
         return _FlowBijector(self, context)
 
     @abc.abstractmethod
     def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """Maps noise to z.
-
-        Args:
-            z: Noise `[..., latent]`.
-            context: `[..., context_dim]`, or None if `context_dim` is 0.
-
-        Returns:
-            z, `[..., latent]`, and `log |det dz / dnoise|`, `[...]`, the shape to which
-            noise and context broadcast.
-        """
+        """From noise `[..., latent]`, named z: z and `log |det dz / dnoise|`."""
 
     @abc.abstractmethod
     def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """Maps z to noise.
-
-        Args:
-            z: `[..., latent]`.
-            context: `[..., context_dim]`, or None if `context_dim` is 0.
-
-        Returns:
-            The noise, `[..., latent]`, and `log |det dnoise / dz|`, `[...]`.
-        """
+        """From z `[..., latent]`: the noise and `log |det dnoise / dz|`."""
 
 
 AnyFlow = Annotated[Flow, functools.partial(checks.instance, Flow, "a tfvae flow")]
@@ -114,10 +89,6 @@ class Inverse(Flow):
 
     It swaps the cheap direction: `Autoregressive` turned round is a masked
     autoregressive flow (MAF), whose density of any z is one pass.
-
-    Args:
-        flow: A `Flow`.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> flow = tfvae.flows.Inverse(tfvae.flows.Autoregressive(3))
@@ -133,11 +104,9 @@ class Inverse(Flow):
         super().__init__(flow.latent_dim, context_dim=flow.context_dim, **kwargs)
 
     def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """See `Flow`: the inverse of the flow inside."""
         return self.flow.inverse(z, context)
 
     def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """See `Flow`: the flow inside."""
         return self.flow.forward(z, context)
 
 

@@ -9,11 +9,12 @@ import tensorflow_probability as tfp
 
 from tfvae import checks
 from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
-from tfvae.config import Activation, register
+from tfvae.config import register
 from tfvae.flows.base import Flow, ValueAndLogDet
 from tfvae.flows.scalar import TRANSFORMS, TransformName
 from tfvae.inputs import Context
 from tfvae.layers import ContextMLP
+from tfvae.layers.dense import Activation
 
 tfb = tfp.bijectors
 
@@ -29,14 +30,9 @@ class Coupling(Flow):
     Args:
         latent_dim: Size of z, 2 or more.
         num_flows: Number of steps.
-        hidden_units: Widths of the hidden layers of each network.
-        transform: The map t, as in `Autoregressive`.
-        activation: Activation of the hidden layers.
+        hidden_units: As in `Autoregressive`, like `transform` and `activation`.
         context_dim: Size of the context; 0 for none.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
-
-    Call arguments:
-        context: See `Flow`.
 
     Example:
         >>> flow = tfvae.flows.Coupling(latent_dim=3, transform="spline")
@@ -61,13 +57,12 @@ class Coupling(Flow):
         **kwargs: Any,
     ):
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
-        self.activation = keras.activations.get(activation)
         self.networks = [
             ContextMLP(
                 (latent_dim - self._kept(i)) * TRANSFORMS[transform].params_size,
                 hidden_units,
                 context_dim=context_dim,
-                activation=self.activation,
+                activation=activation,
                 # A start near the identity.
                 kernel_initializer=keras.initializers.VarianceScaling(0.01),
                 dtype=self.dtype_policy,
@@ -78,7 +73,6 @@ class Coupling(Flow):
             network.build((None, self._kept(i)))
 
     def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """See `Flow`."""
         log_det = 0.0
         for i in range(self.num_flows):
             step = self._step(i, z, context)
@@ -87,7 +81,6 @@ class Coupling(Flow):
         return z, log_det
 
     def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """See `Flow`."""
         log_det = 0.0
         for i in reversed(range(self.num_flows)):
             step = self._step(i, z, context)
@@ -97,15 +90,12 @@ class Coupling(Flow):
 
     def _step(self, i: int, z: tf.Tensor, context: Context) -> tfb.Bijector:
         """One step for a z before or after it: the kept half is the same in both."""
-        t, kept = TRANSFORMS[self.transform], self._kept(i)
+        kept = self._kept(i)
         params = self.networks[i](z[..., -kept:] if i % 2 else z[..., :kept], context)
-        mapped = self.latent_dim - kept
-        shape = (*keras.ops.shape(params)[:-1], mapped, t.params_size)
-        transform = t.bijector(keras.ops.reshape(params, shape))
-        return tfb.RealNVP(
-            -kept if i % 2 else kept, bijector_fn=lambda *_, **__: transform
-        )
+        size, make = TRANSFORMS[self.transform]
+        shape = (*keras.ops.shape(params)[:-1], self.latent_dim - kept, size)
+        t = make(tf.reshape(params, shape))
+        return tfb.RealNVP(-kept if i % 2 else kept, bijector_fn=lambda *_, **__: t)
 
     def _kept(self, i: int) -> int:
-        half = self.latent_dim // 2
-        return self.latent_dim - half if i % 2 else half
+        return (self.latent_dim + i % 2) // 2

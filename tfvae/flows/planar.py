@@ -19,13 +19,7 @@ MARGIN = 1e-3
 
 
 class _RankOne(Flow):
-    """Abstract flow of several steps, whose parameters are the context itself.
-
-    Args:
-        latent_dim: Size of z.
-        num_flows: Number of steps.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
-    """
+    """Abstract flow of several steps, whose parameters are the context itself."""
 
     def __init__(
         self, latent_dim: PositiveInt, num_flows: PositiveInt = 10, **kwargs: Any
@@ -34,7 +28,6 @@ class _RankOne(Flow):
         super().__init__(latent_dim, context_dim=context_dim, **kwargs)
 
     def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """See `Flow`."""
         checks.width(self.latent_dim, "latent_dim", z=z)
         log_det = 0.0
         for params in self._params_of_steps(context):
@@ -43,7 +36,6 @@ class _RankOne(Flow):
         return z, log_det
 
     def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """See `Flow`."""
         checks.width(self.latent_dim, "latent_dim", z=z)
         log_det = 0.0
         for params in reversed(self._params_of_steps(context)):
@@ -52,9 +44,8 @@ class _RankOne(Flow):
         return z, log_det
 
     def _params_of_steps(self, context: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
-        outer = keras.ops.shape(context)[:-1]
-        size = self.step_size(self.latent_dim)
-        params = self.params(keras.ops.reshape(context, (*outer, self.num_flows, size)))
+        outer, size = keras.ops.shape(context)[:-1], self.step_size(self.latent_dim)
+        params = self.params(tf.reshape(context, [*outer, self.num_flows, size]))
         return list(zip(*(tf.unstack(p, axis=-2) for p in params), strict=True))
 
     @staticmethod
@@ -66,14 +57,12 @@ class _RankOne(Flow):
     def params(self, raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Parameters of a step from unbounded numbers `[..., step_size]`."""
 
-    @staticmethod
     @abc.abstractmethod
-    def step(z: tf.Tensor, *params: tf.Tensor) -> ValueAndLogDet:
+    def step(self, z: tf.Tensor, *params: tf.Tensor) -> ValueAndLogDet:
         """Value and log-determinant of a step."""
 
-    @staticmethod
     @abc.abstractmethod
-    def step_back(z: tf.Tensor, *params: tf.Tensor) -> tf.Tensor:
+    def step_back(self, z: tf.Tensor, *params: tf.Tensor) -> tf.Tensor:
         """Start of the step that ends in z."""
 
 
@@ -106,7 +95,6 @@ class Planar(_RankOne):
 
     @staticmethod
     def step_size(latent_dim: int) -> int:
-        """w, u and b."""
         return 2 * latent_dim + 1
 
     def params(self, raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -117,21 +105,15 @@ class Planar(_RankOne):
         allowed = _above_minus_one(along)
         return w, u + (allowed - along) * w / (_dot(w, w) + 1e-12), b, allowed
 
-    @staticmethod
-    def step(
-        z: tf.Tensor, w: tf.Tensor, u: tf.Tensor, b: tf.Tensor, along: tf.Tensor
-    ) -> ValueAndLogDet:
-        """See the class."""
+    def step(self, z: tf.Tensor, *params: tf.Tensor) -> ValueAndLogDet:
+        w, u, b, along = params
         h = tf.tanh(_dot(w, z) + b)
         return z + u * h, tf.math.log1p((1 - h**2) * along)[..., 0]
 
-    @staticmethod
-    def step_back(
-        z: tf.Tensor, w: tf.Tensor, u: tf.Tensor, b: tf.Tensor, along: tf.Tensor
-    ) -> tf.Tensor:
+    def step_back(self, z: tf.Tensor, *params: tf.Tensor) -> tf.Tensor:
         """From `w . z' = t + (w . u) tanh(t + b)`, which rises in t = w . z."""
-        target = _dot(w, z)
-        reach = tf.abs(along) + 1
+        w, u, b, along = params
+        target, reach = _dot(w, z), tf.abs(along) + 1
         root = tfp.math.find_root_chandrupatla(
             lambda t: t + along * tf.tanh(t + b) - target,
             target - reach,
@@ -153,14 +135,9 @@ class Radial(_RankOne):
     """Radial flow: `z <- z + beta (z - c) / (alpha + |z - c|)`, T times.
 
     The context holds the center c, alpha and beta of each step; `alpha > 0` and
-    `beta > -alpha` make it invertible. With `h = 1 / (alpha + r)`,
+    `beta > -alpha` make it invertible. With `h = 1 / (alpha + r)` and `r = |z - c|`,
     `log det = (d - 1) log(1 + beta h) + log(1 + beta h - beta h**2 r)`. The inverse
-    solves a quadratic equation a step.
-
-    Args:
-        latent_dim: Size of z, d.
-        num_flows: Number of steps T.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    solves a quadratic equation a step. See `Planar` for the arguments and the paper.
 
     Call arguments:
         context: `[..., num_flows * (latent + 2)]`.
@@ -169,15 +146,10 @@ class Radial(_RankOne):
         >>> flow = tfvae.flows.Radial(latent_dim=3, num_flows=2)
         >>> flow(tf.zeros([5, flow.context_dim])).forward(tf.zeros([5, 3])).shape
         TensorShape([5, 3])
-
-    References:
-        Rezende and Mohamed, Variational Inference with Normalizing Flows, 2015,
-        https://arxiv.org/abs/1505.05770
     """
 
     @staticmethod
     def step_size(latent_dim: int) -> int:
-        """c, alpha and beta."""
         return latent_dim + 2
 
     def params(self, raw: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -186,24 +158,18 @@ class Radial(_RankOne):
         alpha = tf.nn.softplus(alpha) + MARGIN
         return center, alpha, alpha * _above_minus_one(beta)
 
-    @staticmethod
-    def step(
-        z: tf.Tensor, center: tf.Tensor, alpha: tf.Tensor, beta: tf.Tensor
-    ) -> ValueAndLogDet:
-        """See the class."""
+    def step(self, z: tf.Tensor, *params: tf.Tensor) -> ValueAndLogDet:
+        center, alpha, beta = params
         offset = z - center
         r = _norm(offset)
         stretch = beta / (alpha + r)
-        log_det = (z.shape[-1] - 1) * tf.math.log1p(stretch) + tf.math.log1p(
-            stretch * alpha / (alpha + r)
-        )
+        along = tf.math.log1p(stretch * alpha / (alpha + r))
+        log_det = (self.latent_dim - 1) * tf.math.log1p(stretch) + along
         return z + stretch * offset, log_det[..., 0]
 
-    @staticmethod
-    def step_back(
-        z: tf.Tensor, center: tf.Tensor, alpha: tf.Tensor, beta: tf.Tensor
-    ) -> tf.Tensor:
+    def step_back(self, z: tf.Tensor, *params: tf.Tensor) -> tf.Tensor:
         """From `|z' - c| = r (1 + beta / (alpha + r))`, quadratic in r = |z - c|."""
+        center, alpha, beta = params
         offset = z - center
         target = _norm(offset)
         half = (target - alpha - beta) / 2
@@ -221,5 +187,4 @@ def _norm(a: tf.Tensor) -> tf.Tensor:
 
 def _above_minus_one(raw: tf.Tensor) -> tf.Tensor:
     """A softplus moved to rise from -1, and through the origin."""
-    start = math.log(math.expm1(1 - MARGIN))
-    return MARGIN - 1 + tf.nn.softplus(raw + start)
+    return MARGIN - 1 + tf.nn.softplus(raw + math.log(math.expm1(1 - MARGIN)))

@@ -28,9 +28,6 @@ class Spline(tfb.Bijector):
     Args:
         params: `[..., 3 * NUM_BINS - 1]`, unbounded, near the identity at 0: widths,
             heights, inner slopes.
-
-    References:
-        Durkan et al., Neural Spline Flows, 2019, https://arxiv.org/abs/1906.04032
     """
 
     def __init__(self, params: tf.Tensor):
@@ -40,31 +37,34 @@ class Spline(tfb.Bijector):
         widths, heights, slopes = tf.split(params, [NUM_BINS, NUM_BINS, -1], axis=-1)
         self._widths, self._x = _pieces(widths)
         self._heights, self._y = _pieces(heights)
+        slopes = LEAST + tf.nn.softplus(slopes + math.log(math.expm1(1 - LEAST)))
         ones = tf.ones_like(slopes[..., :1])
-        self._slopes = tf.concat([ones, _slopes(slopes), ones], axis=-1)
+        self._slopes = tf.concat([ones, slopes, ones], axis=-1)
 
     def _forward(self, x: tf.Tensor):
-        t, y, height, s, d, curve = self._piece(x, self._x, self._widths)
+        t, y, height, s, d, curve = self._piece(x)
         share = (s * t**2 + d * t * (1 - t)) / (s + curve * t * (1 - t))
         return tf.where(_inside(x), y + height * share, x)
 
     def _forward_log_det_jacobian(self, x: tf.Tensor):
-        t, _, _, s, d, curve = self._piece(x, self._x, self._widths)
+        t, _, _, s, d, curve = self._piece(x)
         top = (curve + 2 * s - d) * t**2 + 2 * s * t * (1 - t) + d * (1 - t) ** 2
         slope = s**2 * top / (s + curve * t * (1 - t)) ** 2
         return tf.where(_inside(x), tf.math.log(slope), tf.zeros_like(slope))
 
     def _inverse(self, y: tf.Tensor):
-        share, x, width, s, d, curve = self._piece(y, self._y, self._heights, True)
-        a = s - d + share * curve
-        b = d - share * curve
+        share, x, width, s, d, curve = self._piece(y, inverse=True)
+        a, b = s - d + share * curve, d - share * curve
         t = 2 * s * share / (b + tf.sqrt(b**2 + 4 * a * s * share))
         return tf.where(_inside(y), x + width * t, y)
 
-    def _piece(
-        self, at: tf.Tensor, knots: tf.Tensor, lengths: tf.Tensor, inverse: bool = False
-    ):
-        """Place of `at` in its piece, and the numbers of that piece."""
+    def _piece(self, at: tf.Tensor, inverse: bool = False):
+        """Place of `at` in its piece, and start, length, s, d_k of the other axis."""
+        knots, lengths, other, other_lengths = (
+            (self._y, self._heights, self._x, self._widths)
+            if inverse
+            else (self._x, self._widths, self._y, self._heights)
+        )
         at = tf.clip_by_value(at, -LIMIT, LIMIT)
         begun = tf.cast(at[..., None] >= knots[..., 1:-1], at.dtype)
         ends = tf.ones_like(begun[..., :1])
@@ -75,9 +75,6 @@ class Spline(tfb.Bijector):
             return tf.reduce_sum(chosen * numbers, axis=-1)
 
         place = (at - pick(knots[..., :-1])) / pick(lengths)
-        other, other_lengths = self._y, self._heights
-        if inverse:
-            other, other_lengths = self._x, self._widths
         s, d = pick(self._heights / self._widths), pick(self._slopes[..., :-1])
         curve = d + pick(self._slopes[..., 1:]) - 2 * s
         return place, pick(other[..., :-1]), pick(other_lengths), s, d, curve
@@ -95,10 +92,6 @@ def _pieces(raw: tf.Tensor):
     return lengths, tf.concat([tf.zeros_like(knots[..., :1]) - LIMIT, knots], axis=-1)
 
 
-def _slopes(raw: tf.Tensor):
-    return LEAST + tf.nn.softplus(raw + math.log(math.expm1(1 - LEAST)))
-
-
 # A gate of 0 would have no inverse, one far below this overflows it.
 MIN_GATE = 1e-3
 # Gates start at sigmoid(2) = 0.88, near the identity.
@@ -110,10 +103,8 @@ MAX_LOG_SCALE = 5.0
 class Transform(typing.NamedTuple):
     """A family of invertible maps of a number.
 
-    Attributes:
-        params_size: Number of parameters.
-        bijector: Function from parameters `[..., latent, params_size]`, unbounded, at 0
-            the identity or for gates 0.88 z, to a scalar `tfp.bijectors.Bijector`.
+    `bijector` makes a scalar `tfp.bijectors.Bijector` of unbounded parameters
+    `[..., latent, params_size]`: at 0 it is the identity, or for gates 0.88 z.
     """
 
     params_size: int
