@@ -18,13 +18,12 @@ tfd = tfp.distributions
 class Likelihood(ConditionalDistribution):
     """Abstract `p(x | z)`, independent over the elements of x given z.
 
-    A subclass gives `params_size`, `element_distribution` and `from_noise`. The
-    decoder's last axis holds `params_size` values for each channel of x: all channels
-    of the first parameter, then all of the second.
+    A subclass gives `params_size`, `element_distribution` and `from_noise`.
 
     Args:
         decoder: Network from z `[batch, latent]` to the parameters
-            `[batch, *event_shape[:-1], params_size * channels]`.
+            `[batch, *event_shape[:-1], params_size * channels]`: all channels of the
+            first parameter, then all of the second.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
@@ -46,11 +45,7 @@ class Likelihood(ConditionalDistribution):
         return self.network
 
     def fit_to(self, output_shape: tuple[int | None, ...]) -> None:
-        """Takes the shape of x from the decoder.
-
-        Raises:
-            ValueError: If the decoder's last axis is no multiple of `params_size`.
-        """
+        """Takes the shape of x from the decoder."""
         *outer, last = output_shape[1:]
         if last % self.params_size:
             raise ValueError(
@@ -62,17 +57,10 @@ class Likelihood(ConditionalDistribution):
 
     def input(self, name: str = "x") -> Input:
         """The `Input` x that this likelihood is defined for, once it is built."""
-        low, high = self.support
         because = f"the {type(self).__name__} likelihood"
-        return Input(
-            name,
-            self.event_shape,
-            low=low,
-            high=high,
-            levels=self.levels,
-            because=because,
-            meaning="data",
-        )
+        options = {"levels": self.levels, "because": because, "meaning": "data"}
+        low, high = self.support
+        return Input(name, self.event_shape, low=low, high=high, **options)
 
     @abc.abstractmethod
     def element_distribution(self, *params: tf.Tensor) -> tfd.Distribution:
@@ -80,23 +68,20 @@ class Likelihood(ConditionalDistribution):
 
     @abc.abstractmethod
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
-        """Elements of x as functions of noise.
+        """Elements of x, `[...]`, as functions of noise.
 
         Args:
             noise: Uniform noise `[..., noise_dim]` below 1; 0 occurs in TFLite, whose
                 generator draws zeros.
             params: `[..., params_size]`, the parameters of each element side by side.
-
-        Returns:
-            A tensor `[...]`.
         """
 
     def distribution(self, params: tf.Tensor) -> tfd.Independent:
         """`Independent` over the event: params `[..., params_size * channels]`."""
-        elements = self.element_distribution(
-            *tf.split(params, self.params_size, axis=-1)
+        params = tf.split(params, self.params_size, axis=-1)
+        return tfd.Independent(
+            self.element_distribution(*params), len(self.event_shape)
         )
-        return tfd.Independent(elements, len(self.event_shape))
 
     def log_prob(self, x: tf.Tensor, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`log p(x | z)` in nats, `[samples, ..., batch]`.
@@ -112,16 +97,10 @@ class Likelihood(ConditionalDistribution):
         return self.log_density(x, self.params(z, training=training))
 
     def log_density(self, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
-        """`log_prob` from known parameters.
-
-        Args:
-            x: Data `[batch, *event_shape]`.
-            params: `[samples, ..., batch, *event_shape[:-1], params_size * channels]`.
-        """
+        """`log_prob` for `params`, `[..., batch, ..., params_size * channels]`."""
         params = tf.split(params, self.params_size, axis=-1)
-        params, x = [self._flatten(each) for each in params], self._flatten(x)
-        elements = self.element_distribution(*params)
-        return tf.reduce_sum(elements.log_prob(x), axis=-1)
+        elements = self.element_distribution(*map(self._flatten, params))
+        return tf.reduce_sum(elements.log_prob(self._flatten(x)), axis=-1)
 
     def _flatten(self, values: tf.Tensor) -> tf.Tensor:
         leading = keras.ops.shape(values)[: -len(self.event_shape)]

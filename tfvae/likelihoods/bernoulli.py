@@ -13,13 +13,11 @@ tfd = tfp.distributions
 
 
 class _Bernoulli(tfd.Bernoulli):
-    """TFP's Bernoulli with one `softplus` for each element: TFP takes two.
-
-    `x log p + (1 - x) log(1 - p) = x logits - softplus(logits)`.
-    """
+    """TFP's Bernoulli with one `softplus` for each element: TFP takes two."""
 
     def _log_prob(self, event: tf.Tensor) -> tf.Tensor:
         event = tf.cast(event, self.logits.dtype)
+        # x log p + (1 - x) log(1 - p)
         return event * self.logits - tf.nn.softplus(self.logits)
 
 
@@ -27,6 +25,7 @@ class _LogitLikelihood(Likelihood):
     """Abstract likelihood with one logit for each element of x in [0, 1]."""
 
     support = (0, 1)
+    params_size = 1
 
     def __init__(self, decoder: Network, **kwargs: Any):
         super().__init__(decoder, **kwargs)
@@ -36,8 +35,6 @@ class _LogitLikelihood(Likelihood):
                 "`decoder` must give logits, not probabilities. Received: a decoder "
                 "that ends in a sigmoid. Leave the last activation out."
             )
-
-    params_size = 1
 
 
 @register
@@ -64,7 +61,6 @@ class Bernoulli(_LogitLikelihood):
     """
 
     def element_distribution(self, logits: tf.Tensor) -> tfd.Bernoulli:
-        """`tfd.Bernoulli` with these logits."""
         return _Bernoulli(logits=logits, dtype=tf.float32)
 
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
@@ -77,11 +73,7 @@ class ContinuousBernoulli(_LogitLikelihood):
     """Continuous Bernoulli pixels: `p(x | z) = C(p) p**x (1 - p)**(1 - x)`.
 
     A density of x in [0, 1]: the normalised form of the cross-entropy that is often
-    used on grey values. p is the sigmoid of the decoder's output.
-
-    Args:
-        decoder: Network from z to logits of the shape of x.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
+    used on grey values. p is the sigmoid of the decoder's output, as in `Bernoulli`.
 
     Example:
         >>> likelihood = tfvae.likelihoods.ContinuousBernoulli(decoder)
@@ -95,7 +87,6 @@ class ContinuousBernoulli(_LogitLikelihood):
     """
 
     def element_distribution(self, logits: tf.Tensor) -> tfd.ContinuousBernoulli:
-        """`tfd.ContinuousBernoulli` with these logits."""
         return tfd.ContinuousBernoulli(logits=logits)
 
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:

@@ -31,7 +31,7 @@ class Categorical(Discrete):
     """A probability for each level: `p(x = i / (levels - 1)) = softmax(logits)_i`.
 
     Args:
-        decoder: Network to `levels` logits for each element.
+        decoder: Network from z to `levels` logits for each element.
         levels: Number of levels, which lie evenly in [0, 1]; 256 for pixels of a byte.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
@@ -45,13 +45,10 @@ class Categorical(Discrete):
 
     @property
     def params_size(self) -> int:
-        """A logit for each level."""
         return self.levels
 
     def element_distribution(self, *logits: tf.Tensor) -> tfd.Distribution:
-        """A distribution of levels, with the values of x."""
-        logits = tf.stack(logits, axis=-1)
-        return _Levels(logits=logits, dtype=tf.float32)
+        return _Levels(logits=tf.stack(logits, axis=-1), dtype=tf.float32)
 
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """Inverse CDF: the smallest level whose cumulative probability is >= noise."""
@@ -76,20 +73,18 @@ class _Levels(tfd.Categorical):
 
 
 def choose(noise: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Indices with the probabilities `softmax(logits)`, by the inverse CDF.
+    """Indices `[...]` with probabilities `softmax(logits)`, by the inverse CDF.
 
-    Args:
-        noise: `[...]`, uniform between 0 and 1.
-        logits: `[..., choices]`.
-
-    Returns:
-        An int32 tensor `[...]`.
+    Noise is `[...]`, uniform in [0, 1], and logits are `[..., choices]`.
     """
     below = tf.cumsum(tf.nn.softmax(logits), axis=-1)[..., :-1]
     return tf.reduce_sum(tf.cast(below < noise[..., None], tf.int32), axis=-1)
 
 
-tfd = tfp.distributions
+def pick(noise: tf.Tensor, logits: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """The value, of `[..., choices]`, that `choose` would choose: `[...]`."""
+    chosen = choose(noise, logits)
+    return tf.gather(values, chosen, batch_dims=chosen.shape.rank)
 
 
 @register
@@ -103,9 +98,9 @@ class DiscretizedLogistic(Discrete):
     raw clipped to [-7, 7] for the scale.
 
     Args:
-        decoder: Network to the logits of w, the locations and the scales:
+        decoder: Network from z to the logits of w, the locations and the scales:
             `3 * num_components` values for each element.
-        levels: Number of levels, which lie evenly in [0, 1]; 256 for pixels of a byte.
+        levels: As in `Categorical`.
         num_components: Logistics for each element.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
@@ -135,11 +130,9 @@ class DiscretizedLogistic(Discrete):
 
     @property
     def params_size(self) -> int:
-        """A weight, a location and a scale for each component."""
         return 3 * self.num_components
 
     def element_distribution(self, *params: tf.Tensor) -> tfd.Distribution:
-        """`tfd.MixtureSameFamily` of logistics in bins."""
         logits, loc, scale = self._split(tf.stack(params, axis=-1))
         bins = _Binned(loc, scale, self.levels)
         return tfd.MixtureSameFamily(tfd.Categorical(logits), bins)
@@ -147,14 +140,9 @@ class DiscretizedLogistic(Discrete):
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """See `Likelihood`: the first number chooses the component."""
         logits, loc, scale = self._split(params)
-        chosen = choose(noise[..., 0], logits)
-        loc, scale = (
-            tf.gather(values, chosen, batch_dims=chosen.shape.rank)
-            for values in (loc, scale)
-        )
-        u = noise[..., 1]
-        value = loc + scale * (tf.math.log(u) - tf.math.log(1 - u))
-        return _nearest(value, self.levels)
+        u = noise[..., 1:]
+        values = loc + scale * (tf.math.log(u) - tf.math.log(1 - u))
+        return _nearest(pick(noise[..., 0], logits, values), self.levels)
 
     def _split(self, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         logits, loc, log_scale = tf.split(params, 3, axis=-1)
@@ -193,9 +181,8 @@ class _Binned(tfd.Logistic):
 
     def _mean(self) -> tf.Tensor:
         """`sum_i P(x > i) / (levels - 1)`, over the levels i but the last."""
-        edges = (tf.range(self._levels - 1, dtype=tf.float32) + 0.5) / (
-            self._levels - 1
-        )
+        last = self._levels - 1
+        edges = (tf.range(last, dtype=tf.float32) + 0.5) / last
         above = (self.loc[..., None] - edges) / self.scale[..., None]
         return tf.reduce_mean(tf.sigmoid(above), axis=-1)
 

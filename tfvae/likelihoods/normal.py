@@ -11,7 +11,7 @@ from tfvae import checks
 from tfvae.checks import PositiveFloat, PositiveInt
 from tfvae.config import Activation, Network, register
 from tfvae.likelihoods.base import Likelihood
-from tfvae.likelihoods.discrete import choose
+from tfvae.likelihoods.discrete import pick
 
 tfd = tfp.distributions
 
@@ -34,8 +34,8 @@ class Normal(Likelihood):
             Gaussian MLP of the VAE paper). Scales that are not fixed pass `softplus`.
         initial_scale: Start of the learned scale, above `min_scale`. If x has little
             noise start low: with a wide scale latents are of little use.
-        min_scale: Least scale that is learned or predicted. Without a bound the density
-            of an element that never varies would grow for ever.
+        min_scale: Least scale that is learned or predicted. Without it the density of
+            an element that never varies grows for ever.
         loc_activation: Activation of `loc`; the paper uses `"sigmoid"` for pixels.
         **kwargs: Keras's `name`, `dtype` and `trainable`.
 
@@ -77,7 +77,6 @@ class Normal(Likelihood):
 
     @property
     def params_size(self) -> int:
-        """A location for each element, and a scale if it is predicted."""
         return 2 if self.scale == "predicted" else 1
 
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
@@ -88,7 +87,6 @@ class Normal(Likelihood):
     def element_distribution(
         self, loc: tf.Tensor, raw_scale: tf.Tensor | None = None
     ) -> tfd.Normal:
-        """`tfd.Normal`; the decoder gives the raw scale if it is predicted."""
         scale = self.scale
         if isinstance(scale, str):
             raw_scale = self.raw_scale if raw_scale is None else raw_scale
@@ -140,20 +138,17 @@ class NormalMixture(Likelihood):
 
     @property
     def params_size(self) -> int:
-        """A weight, a location and a scale for each component."""
         return 3 * self.num_components
 
     def element_distribution(self, *params: tf.Tensor) -> tfd.MixtureSameFamily:
-        """`tfd.MixtureSameFamily` of Gaussians."""
         return self._mixture(tf.stack(params, axis=-1))
 
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """See `Likelihood`: the first number chooses the component."""
         mixture = self._mixture(params)
-        chosen = choose(noise[..., 0], mixture.mixture_distribution.logits)
         normals = mixture.components_distribution
         values = normals.loc + normals.scale * _normal(noise[..., 1:])[..., None]
-        return tf.gather(values, chosen, batch_dims=values.shape.rank - 1)
+        return pick(noise[..., 0], mixture.mixture_distribution.logits, values)
 
     def _mixture(self, params: tf.Tensor) -> tfd.MixtureSameFamily:
         logits, loc, raw_scale = tf.split(params, 3, axis=-1)
