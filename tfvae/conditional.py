@@ -131,7 +131,6 @@ class LatentDistribution(ConditionalDistribution):
         ...         z = loc + tf.tan(math.pi * (uniform - 0.5))
         ...         return z, self.distribution(loc).log_prob(z)
         >>> posterior = Cauchy(encoder, 2)
-        >>> posterior.build((None, 8, 8, 1))
         >>> tfvae.VAE(posterior, decoder).encode(x).shape
         TensorShape([32, 2])
     """

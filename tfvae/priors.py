@@ -33,7 +33,6 @@ class StandardNormal(LatentDistribution):
 
     Args:
         latent_dim: Size of z.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> tfvae.priors.StandardNormal(2)().log_prob([[0.0, 0.0]]).numpy().round(3)
@@ -66,7 +65,6 @@ class FlowPrior(FlowLatent):
         latent_dim: Size of z.
         flow: A `flows.Flow` of the same size. If it takes a context, a constant one is
             learned.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> prior = tfvae.priors.FlowPrior(2)
@@ -114,7 +112,6 @@ class ConditionalPrior(LatentDistribution):
             Without a network the parameters are linear in u.
         has_loc: Whether `loc` depends on u; else it is 0, and only the scale does.
         min_scale: Least scale.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         inputs: u, labels one-hot, `[batch, *context_shape]`.

@@ -35,7 +35,6 @@ class Autoregressive(Flow):
             rational-quadratic spline of 8 pieces on [-6, 6].
         activation: Activation of the hidden layers.
         context_dim: Size of the context that every unit sees; 0 for none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> flow = tfvae.flows.Autoregressive(latent_dim=3, context_dim=8)

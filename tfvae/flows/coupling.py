@@ -32,7 +32,6 @@ class Coupling(Flow):
         num_flows: Number of steps.
         hidden_units: As in `Autoregressive`, like `transform` and `activation`.
         context_dim: Size of the context; 0 for none.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> flow = tfvae.flows.Coupling(latent_dim=3, transform="spline")

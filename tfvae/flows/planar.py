@@ -78,7 +78,6 @@ class Planar(_RankOne):
     Args:
         latent_dim: Size of z.
         num_flows: Number of steps T.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Call arguments:
         context: `[..., num_flows * (2 * latent + 1)]`.

@@ -14,8 +14,7 @@ tfb = tfp.bijectors
 
 # Pieces, and the interval [-6, 6] outside of which the spline is the identity.
 NUM_BINS, LIMIT = 8, 6.0
-# Least width and height as a share of the interval, and least slope.
-LEAST = 0.01
+LEAST = 0.01  # width and height as a share of the interval, and slope
 
 
 class Spline(tfb.Bijector):
@@ -92,12 +91,9 @@ def _pieces(raw: tf.Tensor):
     return lengths, tf.concat([tf.zeros_like(knots[..., :1]) - LIMIT, knots], axis=-1)
 
 
-# A gate of 0 would have no inverse, one far below this overflows it.
-MIN_GATE = 1e-3
-# Gates start at sigmoid(2) = 0.88, near the identity.
-GATE_START = 2.0
-# Of an affine map; what ten steps multiply stays within a float32.
-MAX_LOG_SCALE = 5.0
+MIN_GATE = 1e-3  # a gate of 0 has no inverse, one far below this overflows it
+GATE_START = 2.0  # gates start at sigmoid(2) = 0.88, near the identity
+MAX_LOG_SCALE = 5.0  # what ten affine steps multiply stays within a float32
 
 
 class Transform(typing.NamedTuple):

@@ -27,14 +27,10 @@ class Likelihood(ConditionalDistribution):
         **kwargs: Keras's `name`, `dtype` and `trainable`.
     """
 
-    # Least and greatest value that an element of x may have.
-    support = (float("-inf"), float("inf"))
-    # Uniform random numbers that make one element.
-    noise_dim = 1
-    # Number of evenly spaced values that x may have; 0 for any number.
-    levels = 0
-    # Shape of one x, known once the likelihood is built.
-    event_shape = None
+    support = (-math.inf, math.inf)  # least and greatest value of an element of x
+    noise_dim = 1  # uniform random numbers that make one element
+    levels = 0  # evenly spaced values that an element may have; 0 for any number
+    event_shape = None  # shape of one x, known once the likelihood is built
 
     def __init__(self, decoder: Network, **kwargs: Any):
         super().__init__(decoder, **kwargs)
@@ -55,12 +51,12 @@ class Likelihood(ConditionalDistribution):
             )
         self.event_shape = (*outer, last // self.params_size)
 
-    def input(self, name: str = "x") -> Input:
+    def input(self) -> Input:
         """The `Input` x that this likelihood is defined for, once it is built."""
         because = f"the {type(self).__name__} likelihood"
         options = {"levels": self.levels, "because": because, "meaning": "data"}
         low, high = self.support
-        return Input(name, self.event_shape, low=low, high=high, **options)
+        return Input("x", self.event_shape, low=low, high=high, **options)
 
     @abc.abstractmethod
     def element_distribution(self, *params: tf.Tensor) -> tfd.Distribution:

@@ -47,11 +47,9 @@ class Bernoulli(_LogitLikelihood):
 
     Args:
         decoder: Network from z to logits of the shape of x.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> likelihood = tfvae.likelihoods.Bernoulli(decoder)
-        >>> likelihood.build((None, 2))
         >>> likelihood(tf.zeros([5, 2])).log_prob(tf.zeros([5, 8, 8, 1])).shape
         TensorShape([5])
 
@@ -77,7 +75,6 @@ class ContinuousBernoulli(_LogitLikelihood):
 
     Example:
         >>> likelihood = tfvae.likelihoods.ContinuousBernoulli(decoder)
-        >>> likelihood.build((None, 2))
         >>> likelihood(tf.zeros([5, 2])).mean().shape
         TensorShape([5, 8, 8, 1])
 

@@ -33,12 +33,10 @@ class Categorical(Discrete):
     Args:
         decoder: Network from z to `levels` logits for each element.
         levels: Number of levels, which lie evenly in [0, 1]; 256 for pixels of a byte.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((8, 8, 1), [64], params_size=4)
         >>> likelihood = tfvae.likelihoods.Categorical(decoder, levels=4)
-        >>> likelihood.build((None, 2))
         >>> likelihood(tf.zeros([5, 2])).log_prob(tf.zeros([5, 8, 8, 1])).shape
         TensorShape([5])
     """
@@ -102,12 +100,10 @@ class DiscretizedLogistic(Discrete):
             `3 * num_components` values for each element.
         levels: As in `Categorical`.
         num_components: Logistics for each element.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((8, 8, 3), [64], params_size=15)
         >>> likelihood = tfvae.likelihoods.DiscretizedLogistic(decoder)
-        >>> likelihood.build((None, 2))
         >>> likelihood(tf.zeros([5, 2])).log_prob(tf.zeros([5, 8, 8, 3])).shape
         TensorShape([5])
 
@@ -160,9 +156,7 @@ class _Binned(tfd.Logistic):
         self._levels, self._parameters = levels, parameters
 
     @classmethod
-    def _parameter_properties(
-        cls, dtype: Any, num_classes: int | None = None
-    ) -> dict[str, Any]:
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         properties = super()._parameter_properties(dtype, num_classes)
         levels = tfp.util.ParameterProperties(event_ndims=None, specifies_shape=False)
         return properties | {"levels": levels}

@@ -37,12 +37,10 @@ class Normal(Likelihood):
         min_scale: Least scale that is learned or predicted. Without it the density of
             an element that never varies grows for ever.
         loc_activation: Activation of `loc`; the paper uses `"sigmoid"` for pixels.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((28, 20, 1), [64], params_size=2)
         >>> likelihood = tfvae.likelihoods.Normal(decoder, scale="predicted")
-        >>> likelihood.build((None, 2))
         >>> likelihood(tf.zeros([5, 2])).stddev().shape
         TensorShape([5, 28, 20, 1])
 
@@ -109,12 +107,10 @@ class NormalMixture(Likelihood):
             pass `softplus`: three times `num_components` values for each element.
         num_components: Gaussians for each element.
         min_scale: Least scale.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> decoder = tfvae.networks.mlp_decoder((8,), [64], params_size=15)
         >>> likelihood = tfvae.likelihoods.NormalMixture(decoder, num_components=5)
-        >>> likelihood.build((None, 2))
         >>> likelihood(tf.zeros([5, 2])).log_prob(tf.zeros([5, 8])).shape
         TensorShape([5])
 

@@ -76,7 +76,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
         noise_dim = self.network.dim * self.likelihood.noise_dim + 1
         meaning = "which elements of x are given"
         return Inputs(
-            self.likelihood.input("x"),
+            self.likelihood.input(),
             Input("observed", shape, tf.bool, masks="x", meaning=meaning),
             SEED,
             Input("noise", (noise_dim,), low=0.0, high=1.0, meaning="uniform noise"),

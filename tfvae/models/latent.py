@@ -68,7 +68,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
     def make_inputs(self) -> Inputs:
         """The table of x, z, seed, noise, and u if there is one."""
         return Inputs(
-            self.likelihood.input("x"),
+            self.likelihood.input(),
             Input("z", (self.latent_dim,), meaning="latents"),
             SEED,
             Input("noise", (self.prior.noise_dim,), meaning="standard normal noise"),

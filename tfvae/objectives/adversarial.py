@@ -68,12 +68,7 @@ class AdversarialLoss(Configurable):
         return cls(checks.one_of(_KINDS, adversarial_loss=kind))
 
     def discriminator(self, real: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
-        """Loss of the discriminator, `[batch]`, without the penalty.
-
-        Args:
-            real: Logits of real data, `[batch]`.
-            generated: Logits of generated data, `[batch]`.
-        """
+        """Loss of the discriminator, `[batch]`, from logits, without the penalty."""
         if self.kind == "hinge":
             return tf.nn.relu(1 - real) + tf.nn.relu(1 + generated)
         if self.kind == "wasserstein":
@@ -101,8 +96,8 @@ class AdversarialLoss(Configurable):
         Args:
             logit: Function from x to logits.
             real: Real data, `[batch, ...]`.
-            generated: Generated data, `[batch, ...]`.
-            share: Weight of the real data in the mix of both at which the gradient is
+            generated: Generated data, likewise.
+            share: Share of the real data in the mix of both at which the gradient is
                 taken, `[batch]` in [0, 1].
         """
         if not self.gradient_penalty:

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
-from tfvae.checks import PositiveInt
+from tfvae.checks import NonNegativeFloat, PositiveInt
 from tfvae.config import Configurable
 
 tfd = tfp.distributions
@@ -26,8 +26,8 @@ class LogDensities(typing.NamedTuple):
 
     Attributes:
         log_likelihood: `log p(x | z)`, `[samples, batch]`.
-        log_prior: `log p(z)`, `[samples, batch]`.
-        log_posterior: `log q(z | x)`, `[samples, batch]`.
+        log_prior: `log p(z)`, likewise.
+        log_posterior: `log q(z | x)`, likewise.
         exact_kl: `KL(q(z | x) || p(z))`, `[batch, groups]`, or None if TFP knows no
             closed form.
         latent_dim: Size of z.
@@ -55,13 +55,8 @@ class LogDensities(typing.NamedTuple):
 def exact_kl(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor | None:
     """Closed form of `KL(q || p)` in nats, by latent if both factorize.
 
-    Args:
-        q: Distribution with batch shape `[batch]`.
-        p: Distribution with a batch shape that broadcasts to it.
-
-    Returns:
-        A tensor `[batch, latent]` for two diagonal Gaussians, `[batch, 1]` for other
-        pairs that TFP knows, else None.
+    `[batch, latent]` for two diagonal Gaussians, `[batch, 1]` for other pairs that TFP
+    knows, else None. The batch shape of p broadcasts to that of q, `[batch]`.
 
     Example:
         >>> p = tfvae.priors.StandardNormal(3)()
@@ -104,19 +99,17 @@ class Objective(Configurable, abc.ABC):
     needs_labels: bool = False
 
     def __init__(self, num_samples: PositiveInt = 1):
-        self.num_samples = num_samples
+        super().__init__()
 
     @abc.abstractmethod
     def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
-        """Returns the value to maximise and the terms to report.
+        """The `"objective"` to maximise and the `term_names`, in nats, each `[batch]`.
+
+        The ELBO is the one at beta = 1: `"elbo"` = `"reconstruction"` - `"kl"`.
 
         Args:
             densities: Log-densities of `num_samples` draws.
             step: Number of optimizer steps so far, for schedules.
-
-        Returns:
-            `"objective"` and the `term_names`, in nats, each `[batch]`. The ELBO is the
-            one at beta = 1: `"elbo"` = `"reconstruction"` - `"kl"`.
         """
 
     @property
@@ -127,7 +120,7 @@ class Objective(Configurable, abc.ABC):
 
 @checks.checked
 def warm_up(
-    num_steps: checks.PositiveInt, beta: checks.NonNegativeFloat = 1.0
+    num_steps: PositiveInt, beta: NonNegativeFloat = 1.0
 ) -> keras.optimizers.schedules.PolynomialDecay:
     """Schedule from 0 to `beta`, linear in steps: a KL warm-up, or a capacity.
 
@@ -149,7 +142,7 @@ def warm_up(
 
 def number_or_schedule(**argument: float | Schedule) -> float | Schedule:
     """Returns the one named argument if it is a schedule or a number of at least 0."""
-    ((_, value),) = argument.items()
+    (value,) = argument.values()
     if isinstance(value, Schedule):
         return value
     return checks.number(minimum=0, **argument)

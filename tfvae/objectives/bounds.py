@@ -21,15 +21,15 @@ class ELBO(Objective):
         beta: Weight of the KL: a number, or a Keras learning-rate schedule read at the
             optimizer's step (see `warm_up`).
         capacity: None, or nats (a number or a schedule): the penalty becomes
-            `beta * |mean KL - capacity|` with the mean over the batch.
+            `beta * |mean KL - capacity|`, with the mean over the batch.
         free_bits: Nats for each latent that cost nothing: the penalty becomes
-            `beta * sum(max(mean KL of a latent, free_bits))` with the mean over the
-            batch. If the KL does not split by latent, all latents form one group with
-            `free_bits * latent_dim` nats. Excludes `capacity`.
-        contrast: Weight of the added `log p(u | z)`, for models with labels u: a
-            number or a schedule. This term is the objective of time-contrastive
-            learning with the prior as classifier. It separates the latents early in
-            training; a schedule that ends at 0 makes training end with the bound.
+            `beta * sum(max(mean KL of a latent, free_bits))`, likewise. A KL that does
+            not split by latent has `free_bits * latent_dim` in all. Excludes
+            `capacity`.
+        contrast: Weight (a number or a schedule) of an added `log p(u | z)`, for models
+            with labels u: the objective of time-contrastive learning with the prior as
+            classifier. It separates the latents early in training; a schedule that ends
+            at 0 makes training end with the bound.
         analytic_kl: Take the exact KL if TFP knows it.
         num_samples: Draws of z for each example.
 
@@ -61,7 +61,6 @@ class ELBO(Objective):
             checks.fail("0 where `capacity` is given", free_bits=free_bits)
 
     def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
-        """See `Objective`."""
         groups = densities.exact_kl if self.analytic_kl else None
         if groups is None:
             sampled = densities.log_posterior - densities.log_prior
@@ -119,7 +118,6 @@ class IWAEBound(Objective):
         super().__init__(num_samples)
 
     def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
-        """See `Objective`."""
         reconstruction = tf.reduce_mean(densities.log_likelihood, axis=0)
         elbo = tf.reduce_mean(densities.log_weight, axis=0)
         kl = densities.log_posterior - densities.log_prior

@@ -68,7 +68,6 @@ class TotalCorrelation(Objective):
         super().__init__(num_samples=1)
 
     def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
-        """See `Objective`."""
         self._check(densities.posterior, densities.z)
         log_q, log_q_by_dim = _log_aggregate(
             densities.z[0], densities.posterior, self.dataset_size
@@ -132,9 +131,8 @@ def _log_weights(batch_size: int | tf.Tensor, dataset_size: int) -> tf.Tensor:
     code has the first two in columns 0 and 1 in every row. Here the row's own is on the
     diagonal, and the one other is next to it.
     """
-    size, others = (
-        tf.cast(n, tf.float32) for n in (dataset_size, tf.maximum(batch_size - 1, 1))
-    )
+    size = tf.cast(dataset_size, tf.float32)
+    others = tf.cast(tf.maximum(batch_size - 1, 1), tf.float32)
     own = tf.where(batch_size > 1, 1 / size, 1.0)  # alone in its batch, it is q(z)
     weights = tf.stack([own, (size - others) / (size * others), 1 / others])
     index = tf.range(batch_size)

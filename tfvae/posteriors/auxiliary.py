@@ -22,16 +22,13 @@ class Auxiliary(LatentDistribution):
     `q(a | x, z)`.
 
     Args:
-        encoder: As in `LatentDistribution`.
-        latent_dim: Size of z.
+        encoder: As in `LatentDistribution`, like `latent_dim`.
         auxiliary_dim: Size of a; `latent_dim` when left out.
         hidden_units: Widths of the hidden layers of `q(z | a, x)` and of r.
         context_dim: Size of the features of x that those two networks see.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> posterior = tfvae.posteriors.Auxiliary(encoder, latent_dim=4)
-        >>> posterior.build((None, 8, 8, 1))
         >>> posterior(x).sample(3).shape
         TensorShape([3, 32, 4])
 

@@ -64,15 +64,12 @@ class FlowPosterior(FlowLatent):
     form: `encode` gives the image of loc.
 
     Args:
-        encoder: As in `LatentDistribution`.
-        latent_dim: Size of z.
+        encoder: As in `LatentDistribution`, like `latent_dim`.
         flow: A `flows.Flow` of the same size.
-        **kwargs: Keras's `name`, `dtype` and `trainable`.
 
     Example:
         >>> flow = tfvae.flows.Coupling(4, transform="spline", context_dim=16)
         >>> posterior = tfvae.posteriors.FlowPosterior(encoder, 4, flow)
-        >>> posterior.build((None, 8, 8, 1))
         >>> posterior(x).sample(3).shape
         TensorShape([3, 32, 4])
 
@@ -117,7 +114,6 @@ def IAF(
 
     Example:
         >>> posterior = tfvae.posteriors.IAF(encoder, latent_dim=4, num_flows=2)
-        >>> posterior.build((None, 8, 8, 1))
         >>> posterior(x).sample(3).shape
         TensorShape([3, 32, 4])
 
@@ -125,12 +121,9 @@ def IAF(
         Kingma et al., Improving Variational Inference with Inverse Autoregressive
         Flow, 2016, https://arxiv.org/abs/1606.04934
     """
+    options = {"transform": transform, "context_dim": context_dim}
     flow = flows.Autoregressive(
-        latent_dim,
-        num_flows,
-        hidden_units=hidden_units,
-        transform=transform,
-        context_dim=context_dim,
+        latent_dim, num_flows, hidden_units=hidden_units, **options
     )
     return FlowPosterior(encoder, latent_dim, flow, **kwargs)
 
@@ -148,7 +141,6 @@ def PlanarFlow(
 
     Example:
         >>> posterior = tfvae.posteriors.PlanarFlow(encoder, latent_dim=4, num_flows=10)
-        >>> posterior.build((None, 8, 8, 1))
         >>> posterior(x).sample(3).shape
         TensorShape([3, 32, 4])
 

@@ -21,7 +21,6 @@ class MeanField(LatentDistribution):
 
     Example:
         >>> posterior = tfvae.posteriors.MeanField(encoder, latent_dim=2)
-        >>> posterior.build((None, 8, 8, 1))
         >>> posterior(x).sample(3).shape
         TensorShape([3, 32, 2])
 
@@ -52,7 +51,6 @@ class FullCovariance(LatentDistribution):
 
     Example:
         >>> posterior = tfvae.posteriors.FullCovariance(encoder, latent_dim=2)
-        >>> posterior.build((None, 8, 8, 1))
         >>> posterior(x).covariance().shape
         TensorShape([32, 2, 2])
 
