@@ -171,14 +171,7 @@ def is_stream(x: Any) -> bool:
 
 
 def first_batch(x: Any) -> tuple[Any, Any]:
-    """The first batch of a stream, and a stream that still has it.
-
-    Args:
-        x: A `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterator.
-
-    Raises:
-        ValueError: If the stream is empty.
-    """
+    """The first batch of a stream, and a stream that still has it."""
     if isinstance(x, keras.utils.PyDataset):
         return x[0], x
     first = next(iter(x), None)
@@ -191,11 +184,7 @@ def first_batch(x: Any) -> tuple[Any, Any]:
 
 
 def same_target(x: Any, y: Any) -> None:
-    """Checks that a target beside x is x again, as autoencoder scripts give it.
-
-    Raises:
-        ValueError: If y is something else, for instance labels.
-    """
+    """Checks that a target beside x is x again, as autoencoder scripts give it."""
     if y is None or y is x:
         return
     x, y = np.asarray(x), np.asarray(y)
@@ -208,16 +197,7 @@ def same_target(x: Any, y: Any) -> None:
 
 
 def split(x: Any, y: Any, validation_split: float) -> tuple[tuple, tuple]:
-    """Arrays cut in two: training rows first, the share to hold out last.
-
-    Returns:
-        Two pairs of x and y, of which y may be None.
-
-    Raises:
-        TypeError: If x is a stream.
-        ValueError: If the share is not between 0 and 1 or leaves a side empty, or y has
-            not as many rows as x.
-    """
+    """Pairs of x and y (or None): rows for training, and the last share, held out."""
     share = checks.number(minimum=0, maximum=1, validation_split=validation_split)
     x, y = beside(x, y)
     if is_stream(x):
@@ -235,11 +215,7 @@ def split(x: Any, y: Any, validation_split: float) -> tuple[tuple, tuple]:
 
 
 def beside(x: Any, y: Any) -> tuple[Any, Any]:
-    """X and y, of which a tuple given as x may hold both.
-
-    Raises:
-        ValueError: If there are two y, or more than a pair.
-    """
+    """X and y, of which a tuple given as x may hold both."""
     if not isinstance(x, tuple):
         return x, y
     x, second = unzip(x)
@@ -260,11 +236,7 @@ def to_arrays(x: Any) -> tuple[Any, Any]:
 
 
 def unzip(data: Any) -> tuple[Any, Any]:
-    """The x and the target, or None, in an element: `x`, `(x,)` or `(x, target)`.
-
-    Raises:
-        ValueError: If there is more.
-    """
+    """The x and the target, or None, in an element: `x`, `(x,)` or `(x, target)`."""
     if not isinstance(data, (tuple, list)):
         return data, None
     parts = [part for part in data if part is not None]  # as from `train_on_batch`

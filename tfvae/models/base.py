@@ -55,8 +55,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
     def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
         """Entry points for TFLite, whose runtime has no seeded random numbers.
 
-        Args:
-            batch_size: Rows in one answer of `sample_random` without a condition.
+        `sample_random` of a model without a condition gives `batch_size` rows.
         """
 
     @abc.abstractmethod
@@ -66,16 +65,12 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         Args:
             noise: Rows of the input "noise": uniform if its range is [0, 1], else
                 standard normal.
-            context: What networks see of u or y, or None.
+            context: The u or y as networks take it, or None.
         """
 
     @abc.abstractmethod
     def build_parts(self, event_shape: tuple[int, ...]) -> None:
-        """Builds the parts for x of this shape.
-
-        Raises:
-            ValueError: If a part does not fit x.
-        """
+        """Builds the parts for x of this shape, or raises if one does not fit."""
 
     def build(self, input_shape: Any) -> None:
         if self.built:
@@ -113,9 +108,6 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         Args:
             name: Name of the signature.
             **inputs: Arrays or tensors `[batch, ...]`.
-
-        Returns:
-            A dict of tensors `[batch, ...]`.
         """
         if any(tf.is_symbolic_tensor(value) for value in inputs.values()):
             return self.signatures()[name].function(**inputs)
@@ -184,10 +176,7 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         return self.call_signature("sample", seed=rows, **given)["x"]
 
     def entry(
-        self,
-        function: Callable[..., Outputs],
-        *names: str | Input,
-        random: bool = False,
+        self, function: Callable[..., Outputs], *names: str, random: bool = False
     ) -> Signature:
         """A signature of named inputs, and of the condition if the model has one.
 
