@@ -34,10 +34,9 @@ def _activation(*, gated: bool = False, **argument: Any) -> Any:
     return activation
 
 
+_gated_too = functools.partial(_activation, gated=True)
 _Activation = Annotated[config.Activation, _activation]
-_MLPActivation = Annotated[
-    config.Activation, functools.partial(_activation, gated=True)
-]
+_MLPActivation = Annotated[config.Activation, _gated_too]
 
 
 @checks.checked
@@ -56,8 +55,8 @@ def mlp_encoder(
         >>> tfvae.networks.mlp_encoder((28, 28, 1), [500]).output_shape
         (None, 500)
     """
-    hidden = [_dense(units, activation) for units in hidden_units]
-    layers = [keras.Input(event_shape), keras.layers.Flatten(), *hidden]
+    layers = [keras.Input(event_shape), keras.layers.Flatten()]
+    layers += [_dense(units, activation) for units in hidden_units]
     return keras.Sequential(layers, name="encoder")
 
 
@@ -81,14 +80,12 @@ def mlp_decoder(
         params_size: Number of values for each element of x, as the likelihood expects.
 
     Example:
-        >>> decoder = tfvae.networks.mlp_decoder((28, 28, 1), [500])
-        >>> decoder(tf.zeros([5, 2])).shape
+        >>> tfvae.networks.mlp_decoder((28, 28, 1), [500])(tf.zeros([5, 2])).shape
         TensorShape([5, 28, 28, 1])
     """
     output = (*event_shape[:-1], event_shape[-1] * params_size)
-    hidden = [_dense(units, activation) for units in hidden_units]
-    last = keras.layers.Dense(math.prod(output))
-    layers = [*hidden, last, keras.layers.Reshape(output)]
+    layers = [_dense(units, activation) for units in hidden_units]
+    layers += [keras.layers.Dense(math.prod(output)), keras.layers.Reshape(output)]
     return keras.Sequential(layers, name="decoder")
 
 
@@ -101,23 +98,17 @@ def conv_encoder(
 ) -> keras.Sequential:
     """Convolutional encoder: x to features `[batch, units]`.
 
-    Each convolution halves height and width, then a dense layer follows.
-
-    Args:
-        event_shape: `(height, width, channels)`, of any size.
-        filters: Channels of each 3 x 3 convolution of stride 2.
-        units: Width of the features.
-        activation: Activation of every layer.
+    Convolutions, 3 x 3 with `filters` channels, each halve height and width, which may
+    be of any size. Then a dense layer follows. The activation is that of every layer.
 
     Example:
         >>> tfvae.networks.conv_encoder((28, 20, 1)).output_shape
         (None, 256)
     """
-    convolutions = [
-        keras.layers.Conv2D(n, 3, 2, "same", activation=activation) for n in filters
-    ]
-    dense = keras.layers.Flatten(), keras.layers.Dense(units, activation)
-    layers = [keras.Input(event_shape), *convolutions, *dense]
+    layers = [keras.Input(event_shape)]
+    for n in filters:
+        layers.append(keras.layers.Conv2D(n, 3, 2, "same", activation=activation))
+    layers += [keras.layers.Flatten(), keras.layers.Dense(units, activation)]
     return keras.Sequential(layers, name="encoder")
 
 
@@ -131,27 +122,20 @@ def conv_decoder(
 ) -> keras.Sequential:
     """Convolutional decoder: z to `[batch, height, width, params_size * channels]`.
 
-    Each transposed convolution doubles height and width. If a size of x is no multiple
-    of `2**len(filters)`, the surplus is cropped. The likelihood builds the network.
-
-    Args:
-        event_shape: `(height, width, channels)` of x, of any size.
-        filters: Channels of each 3 x 3 transposed convolution of stride 2.
-        units: Width of the dense layer before the convolutions.
-        activation: Activation of every layer but the last.
-        params_size: Number of values for each element of x, as the likelihood expects.
+    After a dense layer of `units` come transposed convolutions, 3 x 3 with `filters`
+    channels, which each double height and width. If a size of x is no multiple of
+    `2**len(filters)`, the surplus is cropped. The activation is that of every layer but
+    the last. The likelihood builds the network; `params_size` is as in `mlp_decoder`.
 
     Example:
-        >>> decoder = tfvae.networks.conv_decoder((28, 20, 1))
-        >>> decoder(tf.zeros([5, 2])).shape
+        >>> tfvae.networks.conv_decoder((28, 20, 1))(tf.zeros([5, 2])).shape
         TensorShape([5, 28, 20, 1])
     """
     start, crop = _start(event_shape, len(filters), filters[0])
     layers = [keras.layers.Dense(n, activation) for n in (units, math.prod(start))]
     layers.append(keras.layers.Reshape(start))
-    for n in filters:
-        up = keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation)
-        layers.append(up)
+    up = functools.partial(keras.layers.Conv2DTranspose, padding="same")
+    layers += [up(n, 3, 2, activation=activation) for n in filters]
     last = keras.layers.Conv2D(event_shape[-1] * params_size, 3, padding="same")
     return keras.Sequential([*layers, last, crop], name="decoder")
 
@@ -174,7 +158,7 @@ def dcgan_generator(
         filters: Channels before the last layer.
         activation: Activation of the last layer: `"sigmoid"` for x in [0, 1]; None for
             the decoder of a likelihood.
-        params_size: Number of values for each element of x, as a likelihood expects.
+        params_size: As in `mlp_decoder`.
 
     Example:
         >>> tfvae.networks.dcgan_generator((28, 28, 1))(tf.zeros([5, 64])).shape
@@ -188,12 +172,12 @@ def dcgan_generator(
     start, crop = _start(event_shape, 1 + len(inner), outer)
     dense = keras.layers.Dense(math.prod(start), use_bias=False)
     layers = [dense, keras.layers.Reshape(start)]
-    layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    up = functools.partial(keras.layers.Conv2DTranspose, padding="same")
     for n in inner:
-        layers.append(keras.layers.Conv2DTranspose(n, 4, 2, "same", use_bias=False))
         layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
-    channels = event_shape[-1] * params_size
-    last = keras.layers.Conv2DTranspose(channels, 4, 2, "same", activation=activation)
+        layers.append(up(n, 4, 2, use_bias=False))
+    layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    last = up(event_shape[-1] * params_size, 4, 2, activation=activation)
     return keras.Sequential([*layers, last, crop], name="generator")
 
 

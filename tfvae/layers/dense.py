@@ -43,7 +43,7 @@ class ContextMLP(Configurable, keras.layers.Layer):
         context: `[..., context_dim]`, which broadcasts with x; None if there is none.
 
     Example:
-        >>> network = tfvae.layers.ContextMLP(2, hidden_units=[16], context_dim=8)
+        >>> network = tfvae.layers.ContextMLP(2, context_dim=8)
         >>> network(tf.zeros([7, 5, 3]), tf.zeros([5, 8])).shape
         TensorShape([7, 5, 2])
     """

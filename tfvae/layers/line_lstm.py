@@ -26,8 +26,7 @@ class LineLSTM(keras.layers.Layer):
             None if all exist.
 
     References:
-        van den Oord et al., Pixel Recurrent Neural Networks, 2016, section 3,
-        https://arxiv.org/abs/1601.06759
+        As `MaskedConv2D`, section 3.
     """
 
     def __init__(

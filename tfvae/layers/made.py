@@ -1,6 +1,5 @@
 """The network of MADE, and sampling from it that computes each hidden unit once."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,32 +9,24 @@ from tfvae.checks import AnyWidths, EventShape, NonNegativeInt, PositiveInt
 from tfvae.config import register
 from tfvae.layers.autoregressive import AutoregressiveNetwork, Draw, for_each
 from tfvae.layers.dense import Activation, Context, Int
-from tfvae.layers.masked import MaskedDense, MaskedMLP
+from tfvae.layers.masked import MaskedDense, MaskedMLP, Order
 
 
 @register
 class MaskedAutoencoder(AutoregressiveNetwork):
     """MADE: a dense network to the parameters of each x_i, from the x_j before it.
 
-    It is a `MaskedMLP` on the elements of flat x. With several masks, the network
-    shares its weights among several orders or choices of hidden degrees.
-
-    Args:
-        event_shape: Shape of one x, for instance `(28, 28, 1)` or `(784,)`.
-        hidden_units: Width of each hidden layer; `[]` for a linear map.
-        params_size: Number of parameters for each element, as the likelihood expects.
-        order: As in `MaskedMLP`, like `activation`, `direct`, `sampled`, `num_masks`
-            and `seed`.
-        context_dim: Size of the context; 0 for none.
+    It is a `MaskedMLP` on the elements of flat x, whose shape `event_shape` is for
+    instance `(28, 28, 1)` or `(784,)`. With several masks, the network shares its
+    weights among several orders or choices of hidden degrees. The other arguments are
+    those of `MaskedMLP` and `AutoregressiveNetwork`.
 
     Example:
-        >>> network = tfvae.layers.MaskedAutoencoder((8, 8, 1), [64], params_size=2)
-        >>> network(x).shape
+        >>> tfvae.layers.MaskedAutoencoder((8, 8, 1), [64], params_size=2)(x).shape
         TensorShape([32, 8, 8, 2])
 
     References:
-        Germain et al., MADE: Masked Autoencoder for Distribution Estimation, 2015,
-        https://arxiv.org/abs/1502.03509
+        As `MaskedDense`.
     """
 
     def __init__(
@@ -44,7 +35,7 @@ class MaskedAutoencoder(AutoregressiveNetwork):
         hidden_units: AnyWidths = (500,),
         params_size: PositiveInt = 1,
         *,
-        order: str | Sequence[int] = "natural",
+        order: Order = "natural",
         activation: Activation = "relu",
         direct: bool = False,
         sampled: bool = False,
@@ -62,13 +53,7 @@ class MaskedAutoencoder(AutoregressiveNetwork):
     def build(self, x_shape: tuple | None = None) -> None:
         self.mlp.build()
 
-    def call(
-        self,
-        x: tf.Tensor,
-        context: Context = None,
-        mask_index: Int = 0,
-        training: bool = False,
-    ) -> tf.Tensor:
+    def call(self, x: tf.Tensor, context: Context = None, mask_index: Int = 0) -> Any:
         *outer, channels = self.event_shape
         x, context = tf.reshape(x, [-1, self.dim]), self._context(context)
         params = self.mlp(x, context, mask_index=mask_index)

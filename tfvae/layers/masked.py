@@ -15,6 +15,7 @@ from tfvae.config import Configurable, register
 from tfvae.layers.dense import Activation, Context, Initializer, Int, dense
 
 ORDERS = ("natural", "reversed", "random")
+Order = str | Sequence[int]
 
 
 def _degrees(**argument: Any) -> np.ndarray:
@@ -34,23 +35,20 @@ Degrees = Annotated[npt.ArrayLike, _degrees]
 
 @register
 class MaskedDense(Configurable, keras.layers.Layer):
-    """Dense layer without some connections: `y = x (W * mask) + b`, `[..., outputs]`.
+    """Dense layer without some connections: `y = x (W * mask) + b`.
 
-    Output j depends on input i if `in_degrees[i] <= out_degrees[j]`, or with `strict`
-    if `in_degrees[i] < out_degrees[j]`. The mask multiplies the weights in each call,
-    so no optimizer and no initializer can restore a connection.
+    It maps `[..., inputs]` to `[..., outputs]`. Output j depends on input i if
+    `in_degrees[i] <= out_degrees[j]`, or with `strict` if `in_degrees[i] <
+    out_degrees[j]`. The mask multiplies the weights in each call, so no optimizer and
+    no initializer can restore a connection.
 
     Args:
-        in_degrees: An integer for each input; or a list of such lists, from which
-            `mask_index` selects.
+        in_degrees: An integer for each input; or a list of such lists, from which the
+            `mask_index` of a call selects, an integer or a tensor.
         out_degrees: The same for each output.
         strict: If True, equal degrees are not connected.
         use_bias: If True, b is added.
         kernel_initializer: Initializer of W.
-
-    Call arguments:
-        x: `[..., inputs]`.
-        mask_index: Index of the lists of degrees to use, an integer or a tensor.
 
     Example:
         >>> layer = tfvae.layers.MaskedDense([1, 2, 3], [1, 2, 3], strict=True)
@@ -85,13 +83,11 @@ class MaskedDense(Configurable, keras.layers.Layer):
         shape = self.in_degrees.shape[1], self.out_degrees.shape[1]
         if x_shape is not None and x_shape[-1] != shape[0]:
             checks.fail(f"of width {shape[0]}, as `in_degrees`", x=x_shape)
-        initializer, self.bias = self.kernel_initializer, None
-        self.kernel = self.add_weight(
-            shape=shape, initializer=initializer, name="kernel"
-        )
+        options = {"shape": shape, "initializer": self.kernel_initializer}
+        self.kernel, self.bias = self.add_weight(name="kernel", **options), None
         if self.use_bias:
-            options = {"initializer": "zeros", "name": "bias"}
-            self.bias = self.add_weight(shape=shape[1:], **options)
+            options = {"shape": shape[1:], "initializer": "zeros"}
+            self.bias = self.add_weight(name="bias", **options)
 
     def call(self, x: tf.Tensor, mask_index: Int = 0) -> tf.Tensor:
         y = tf.tensordot(x, self.kernel * self._mask(mask_index), 1)
@@ -131,15 +127,13 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         dim: Number of dimensions D of x.
         params_size: Number of parameters for each dimension.
         hidden_units: Width of each hidden layer; `[]` for a linear map.
-        order: `"natural"`, `"reversed"`, `"random"`, or a list of the dimensions, first
-            one first.
+        order: `"natural"`, `"reversed"`, `"random"`, or the dimensions in a list.
         activation: Activation of the hidden layers.
         context_dim: Size of the context; 0 for none.
         direct: If True, the inputs are also connected with the outputs.
         sampled: If True, the degrees of hidden units are drawn at random, as in the
             paper; otherwise they are spread evenly.
-        num_masks: Number of masks, and of orders if the order is random, from which
-            `mask_index` selects.
+        num_masks: Number of masks, and of orders if the order is random.
         seed: Seed of random orders and degrees.
         kernel_initializer: Initializer of the weights to the outputs.
 
@@ -149,8 +143,7 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         mask_index: Index of the mask to use, an integer or a tensor.
 
     Example:
-        >>> network = tfvae.layers.MaskedMLP(3, params_size=2, hidden_units=[16])
-        >>> network(tf.zeros([5, 3])).shape
+        >>> tfvae.layers.MaskedMLP(3, params_size=2)(tf.zeros([5, 3])).shape
         TensorShape([5, 3, 2])
 
     References:
@@ -163,7 +156,7 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         params_size: PositiveInt = 1,
         hidden_units: AnyWidths = (320, 320),
         *,
-        order: str | Sequence[int] = "natural",
+        order: Order = "natural",
         activation: Activation = "relu",
         context_dim: NonNegativeInt = 0,
         direct: bool = False,
@@ -178,10 +171,8 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         self.places = np.stack([_places(order, dim, rng) for _ in range(num_masks)])
         degrees = [self.places]
         for units in hidden_units:
-            drawn_by = rng if sampled else None
-            degrees.append(
-                _hidden_degrees(units, max(1, dim - 1), degrees[-1], drawn_by)
-            )
+            most, drawn_by = max(1, dim - 1), rng if sampled else None
+            degrees.append(_hidden_degrees(units, most, degrees[-1], drawn_by))
         outputs = np.repeat(self.places, params_size, axis=-1)
         last = {"strict": True, "kernel_initializer": kernel_initializer, **kept}
         self.masked = [MaskedDense(*d, **kept) for d in itertools.pairwise(degrees)]
@@ -239,7 +230,7 @@ def _hidden_degrees(
     return rng.integers(least, most + 1, (len(previous), units))
 
 
-def _places(order: str | Sequence[int], dim: int, rng: np.random.Generator) -> Any:
+def _places(order: Order, dim: int, rng: np.random.Generator) -> np.ndarray:
     """The place of each dimension in an order, 1 for the first."""
     natural = np.arange(dim)
     if isinstance(order, str):

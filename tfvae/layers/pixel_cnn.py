@@ -23,8 +23,7 @@ class GatedPixelNetwork(PixelNetwork):
     square.
 
     Example:
-        >>> network = tfvae.layers.GatedPixelNetwork((8, 8, 1), 12, 2, params_size=4)
-        >>> network(x).shape
+        >>> tfvae.layers.GatedPixelNetwork((8, 8, 1), 12, 2, params_size=4)(x).shape
         TensorShape([32, 8, 8, 4])
 
     References:
@@ -143,13 +142,11 @@ class ResidualPixelNetwork(PixelNetwork):
     blocks after the first layer.
 
     Example:
-        >>> network = tfvae.layers.ResidualPixelNetwork((8, 8, 1), 12, num_blocks=2)
-        >>> network(x).shape
+        >>> tfvae.layers.ResidualPixelNetwork((8, 8, 1), 12, num_blocks=2)(x).shape
         TensorShape([32, 8, 8, 1])
 
     References:
-        van den Oord et al., Pixel Recurrent Neural Networks, 2016,
-        https://arxiv.org/abs/1601.06759
+        As `MaskedConv2D`.
     """
 
     context_width = 1

@@ -61,13 +61,11 @@ class RowLSTM(RecurrentNetwork):
     input and of the row above that a state depends on.
 
     Example:
-        >>> network = tfvae.layers.RowLSTM((8, 8, 1), 12, num_blocks=2)
-        >>> network(x).shape
+        >>> tfvae.layers.RowLSTM((8, 8, 1), 12, num_blocks=2)(x).shape
         TensorShape([32, 8, 8, 1])
 
     References:
-        van den Oord et al., Pixel Recurrent Neural Networks, 2016, section 3.1,
-        https://arxiv.org/abs/1601.06759
+        As `MaskedConv2D`, section 3.1.
     """
 
     def _make_block(self, degrees: list[int]) -> tuple[keras.layers.Layer, ...]:
@@ -123,13 +121,11 @@ class DiagonalBiLSTM(RecurrentNetwork):
     the features of a state, `num_blocks` the pairs of LSTMs after the first layer.
 
     Example:
-        >>> network = tfvae.layers.DiagonalBiLSTM((8, 8, 1), 12, num_blocks=2)
-        >>> network(x).shape
+        >>> tfvae.layers.DiagonalBiLSTM((8, 8, 1), 12, num_blocks=2)(x).shape
         TensorShape([32, 8, 8, 1])
 
     References:
-        van den Oord et al., Pixel Recurrent Neural Networks, 2016, section 3.2,
-        https://arxiv.org/abs/1601.06759
+        As `MaskedConv2D`, section 3.2.
     """
 
     context_width = 8
@@ -192,10 +188,8 @@ class DiagonalBiLSTM(RecurrentNetwork):
         for block, kept, shift in zip(self.blocks, memory, shifts, strict=True):
             _, _, to_right, right, _ = block
             y, _, left, _, _, last = kept
-            gates = (
-                to_right.valid(tf.concat([y, x], axis=-1))
-                + tf.split(shift, 2, axis=-1)[1]
-            )
+            _, for_right = tf.split(shift, 2, axis=-1)
+            gates = to_right.valid(tf.concat([y, x], axis=-1)) + for_right
             line = (tf.transpose(a[:, 0, ::-1], [1, 0, 2]) for a in (gates, last))
             states = tf.transpose(right.line(*line), [1, 0, 2])[:, None, ::-1]
             states = tf.where(row > 0, states, tf.zeros_like(states))
@@ -210,28 +204,26 @@ class DiagonalBiLSTM(RecurrentNetwork):
             inputs, above, here, h, c, from_right = kept
             inputs = put(inputs, column, y)
             beside = tf.concat([tf.gather(above, [column], axis=2), h], axis=-1)
-            h, c = left.cell(
-                to_left.valid(y) + tf.split(shift, 2, axis=-1)[0], beside, c
-            )
+            for_left, _ = tf.split(shift, 2, axis=-1)
+            h, c = left.cell(to_left.valid(y) + for_left, beside, c)
             y += widen.valid(h + tf.gather(from_right, [column], axis=2))
             new.append((inputs, above, put(here, column, h), h, c, from_right))
         return y, new
 
 
 def _to_diagonals(x: tf.Tensor) -> tf.Tensor:
-    """Moves row i of `[rows, columns, batch, features]` by i to the right.
+    """The diagonals `[rows + columns - 1, rows, ...]` of `[rows, columns, ...]`.
 
-    Returns the columns, `[rows + columns - 1, rows, batch, features]`. Rows that end
-    one element further along in flat memory stand one column further to the right.
+    Row i is moved to the right by i: what is padded to rows of n + 1 columns is read as
+    rows of n. The cells of a diagonal that lie beside the image are 0.
     """
     rows, columns, _, features = x.shape
     steps = rows + columns - 1
     x = tf.pad(x, [[0, 0], [0, rows], [0, 0], [0, 0]])
-    # tf.slice has a much faster gradient than an index.
     x = tf.reshape(x, [rows * (steps + 1), -1, features])
+    # The gradient of an index would take ten times as long.
     x = tf.slice(x, [0, 0, 0], [rows * steps, -1, -1])
-    x = tf.reshape(x, [rows, steps, -1, features])
-    return tf.transpose(x, [1, 0, 2, 3])
+    return tf.transpose(tf.reshape(x, [rows, steps, -1, features]), [1, 0, 2, 3])
 
 
 def _to_image(x: tf.Tensor) -> tf.Tensor:
