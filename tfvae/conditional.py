@@ -161,9 +161,9 @@ class LatentDistribution(ConditionalDistribution):
 
     @abc.abstractmethod
     def from_noise(self, params: tf.Tensor | None, noise: tf.Tensor) -> Draw:
-        """Draws z as a function of noise, with its log-density: a `Draw`.
+        """Draws z, `[..., batch, latent]`, and its log-density in nats, `[..., batch]`.
 
-        Sampling is exported as this function, with the noise as an input.
+        A function of tensors alone, so that it is exported with the noise as an input.
 
         Args:
             params: As `params` returns them, `[batch, params]`, or None.

@@ -15,7 +15,7 @@ from tfvae.inputs import Context
 
 tfb = tfp.bijectors
 
-# `[..., latent]`, and the log-determinant, of the shape `[...]` to which all broadcast.
+# `[..., latent]`, and `[...]`, the shapes to which the value and the context broadcast.
 ValueAndLogDet = tuple[tf.Tensor, tf.Tensor]
 
 
@@ -73,11 +73,11 @@ class Flow(Configurable, keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """From noise `[..., latent]`, named z: z and `log |det dz / dnoise|`."""
+        """Maps noise `[..., latent]` to z, with `log |det dz / dnoise|`, `[...]`."""
 
     @abc.abstractmethod
     def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        """From z `[..., latent]`: the noise and `log |det dnoise / dz|`."""
+        """Maps z `[..., latent]` to noise, with `log |det dnoise / dz|`, `[...]`."""
 
 
 AnyFlow = Annotated[Flow, functools.partial(checks.instance, Flow, "a tfvae flow")]
