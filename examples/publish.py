@@ -3,7 +3,9 @@
 import argparse
 import pathlib
 
-from tfvae import export, presets, publishing, reports, runs
+from tfvae import export
+from tfvae.runs import publish, report, training
+from tfvae.runs.config import configure
 
 SMALL = ["hidden_units=[128,128]", "activation=relu", "latent_dim=16", "epochs=300"]
 SETTINGS = {
@@ -39,12 +41,11 @@ parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs"))
 parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("savedmodels"))
 options = parser.parse_args()
 
-run = runs.Run(options.runs / options.name)
+run = training.Run(options.runs / options.name)
 if not run.model_file.exists():  # else only published
     changes = [*SETTINGS.get(options.name, []), *options.set]
-    training = runs.start(run.path, presets.configure(options.name, changes))
-    training.fit()
+    training.start(run.path, configure(options.name, changes)).fit()
 if not (run.path / "metrics.json").exists():
-    reports.evaluate(run)
-print("Published", publishing.publish(run, options.out / options.name))
+    report.evaluate(run)
+print("Published", publish.publish(run, options.out / options.name))
 export.serving_config(options.out)

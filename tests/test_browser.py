@@ -17,8 +17,12 @@ import tensorflow as tf
 
 import tfvae
 from tests import checks
-from tfvae import cli, presets, runs, web
-from tfvae.web import runtime
+from tfvae import browser as web
+from tfvae import cli
+from tfvae.browser import runtime
+from tfvae.runs import builders
+from tfvae.runs.config import configure
+from tfvae.runs.training import Run
 
 CHROMIUM = [
     "--headless",
@@ -126,8 +130,8 @@ def test_signatures_of_the_page_have_types_that_litert_js_knows(models):
 @pytest.fixture
 def run(tmp_path):
     """A run whose model is untrained."""
-    run, config = runs.Run(tmp_path), presets.configure("vae_digits", ["latent_dim=3"])
-    presets.build(config, (8, 8, 1), 1).save(run.model_file)
+    run, config = Run(tmp_path), configure("vae_digits", ["latent_dim=3"])
+    builders.build(config, (8, 8, 1), 1).save(run.model_file)
     run.write("config.json", json.dumps(config))
     return run
 

@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 
 import tfvae
-from tfvae import cli, presets, runs, terminal
+from tfvae import cli
+from tfvae.runs import progress, training
+from tfvae.runs.presets import PRESETS
 
 TINY = ["--set", "hidden_units=[16]", "--set", "latent_dim=2"]
 ROOT = pathlib.Path(__file__).parents[1]
 # Checkpoints every second, to make waiting for one short.
-PROGRAM = "from tfvae import cli, runs; runs.INTERVAL = 1; cli.main()"
+PROGRAM = "from tfvae import cli; from tfvae.runs import training"
+PROGRAM += "; training.INTERVAL = 1; cli.main()"
 PICTURES = (
     "samples reconstructions interpolations traversals latent kl_per_dimension manifold"
 )
@@ -53,7 +56,7 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["tfvae", *arguments])
         patch.setattr(signal, "signal", lambda *_: None)
-        patch.setattr(runs, "INTERVAL", 1e9)  # on a slow machine too
+        patch.setattr(training, "INTERVAL", 1e9)  # on a slow machine too
         with pytest.raises(SystemExit) as stop:
             cli.main()
     assert stop.value.code == 0
@@ -181,7 +184,7 @@ def test_list_shows_every_preset_whole(columns, tfvae_cli, monkeypatch):
     assert code == 0
     lines = out.splitlines()
     assert max(map(len, lines)) <= columns
-    assert {line.split()[0] for line in lines if line[0] != " "} == set(presets.PRESETS)
+    assert {line.split()[0] for line in lines if line[0] != " "} == set(PRESETS)
 
 
 def test_no_arguments_give_the_usage(tfvae_cli):
@@ -347,7 +350,7 @@ def test_a_signal_waits_for_the_batch_and_a_second_one_does_not(times):
             np.ones((4, 1)),
             np.ones((4, 1)),
             batch_size=1,
-            callbacks=[send, terminal.Interrupts()],
+            callbacks=[send, progress.Interrupts()],
             verbose=0,
         )
     signal.signal(signal.SIGINT, before)

@@ -34,11 +34,10 @@ RANKS = [
     {"export"},
     {"training"},
     {"models", "callbacks"},
-    {"assembly", "loading", "presets", "recipes"},
+    {"loading"},
     {"runs"},
-    {"reports", "web"},
-    {"publishing"},
-    {"cli", "terminal"},
+    {"browser"},
+    {"cli", "__main__"},
 ]
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae import presets
+from tfvae.runs import builders
+from tfvae.runs.config import configure, read
+from tfvae.runs.presets import PRESETS
 
 SHAPES = {  # the others are 28 x 28
     "digits": (8, 8, 1),
@@ -18,11 +20,11 @@ SHAPES = {  # the others are 28 x 28
 }
 
 
-@pytest.mark.parametrize("name", presets.PRESETS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_preset_builds_a_compiled_model_of_its_data(name):
-    config = presets.configure(name)
+    config = configure(name)
     shape = SHAPES.get(config["data"]["source"], (28, 28, 1))
-    model = presets.build(config, shape, steps_per_epoch=10)
+    model = builders.build(config, shape, steps_per_epoch=10)
     assert model.event_shape == shape
     if model.monitor == "log_prob":
         assert np.isfinite(model.log_prob(np.zeros([2, *shape]))).all()
@@ -39,34 +41,34 @@ def test_preset_builds_a_compiled_model_of_its_data(name):
         model.optimizer.learning_rate, config["training"]["learning_rate"]
     )
     inputs = tf.zeros([2, *shape])
-    if presets.PRESETS[name].conditional:
+    if PRESETS[name].conditional:
         inputs = inputs, tf.constant([0, 39])
     densities = model.log_densities(inputs, tf.constant([0, 0]))
     assert np.isfinite(densities.log_weight).all()
     assert model(inputs).shape == (2, *shape)
 
 
-@pytest.mark.parametrize("name", presets.PRESETS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_configuration_survives_its_file(name, tmp_path):
-    config = presets.configure(name, ["seed=3"])
+    config = configure(name, ["seed=3"])
     file = tmp_path / "config.json"
     file.write_text(json.dumps(config))
-    assert presets.read(file) == config
+    assert read(file) == config
 
 
 def test_changes_are_json_or_words_and_the_last_one_wins():
     changes = ["hidden_units=[16]", "activation=tanh", "seed=1", "seed=2"]
-    config = presets.configure("vae_digits", [*changes, "image_size=null"])
+    config = configure("vae_digits", [*changes, "image_size=null"])
     assert config["model"]["hidden_units"] == [16]
     assert config["model"]["activation"] == "tanh"
     assert config["training"]["seed"] == 2
     assert config["data"]["image_size"] is None
-    assert presets.configure("vae_digits")["training"]["seed"] == 0
+    assert configure("vae_digits")["training"]["seed"] == 0
 
 
 def test_learning_rate_falls_over_the_epochs():
     training = {"epochs": 5, "learning_rate": 2.0, "decay": 0.1}
-    rate = presets.learning_rate(training, 10)
+    rate = builders.learning_rate(training, 10)
     np.testing.assert_allclose([rate(0), rate(25), rate(50)], [2, 1.1, 0.2], rtol=1e-6)
 
 
@@ -75,21 +77,21 @@ def test_learning_rate_falls_over_the_epochs():
 )
 def test_the_kl_is_warmed_up_in_a_share_of_the_epochs(name):
     changes = ["epochs=8", "hidden_units=[4]", "latent_dim=2"]
-    config = presets.configure(name, [*changes, "warm_up=0.5"])
-    rising = presets.build(config, (28, 28, 1), steps_per_epoch=10).objective.beta
+    config = configure(name, [*changes, "warm_up=0.5"])
+    rising = builders.build(config, (28, 28, 1), steps_per_epoch=10).objective.beta
     np.testing.assert_allclose([rising(20), rising(40), rising(80)], [0.5, 1, 1])
-    config = presets.configure(name, [*changes, "warm_up=0"])
-    assert presets.build(config, (28, 28, 1), 10).objective.beta == 1
+    config = configure(name, [*changes, "warm_up=0"])
+    assert builders.build(config, (28, 28, 1), 10).objective.beta == 1
     with pytest.raises(ValueError, match="`warm_up` must be a finite number"):
-        presets.build(presets.configure(name, ["warm_up=2"]), (28, 28, 1), 10)
+        builders.build(configure(name, ["warm_up=2"]), (28, 28, 1), 10)
 
 
 def test_labels_are_contrasted_in_a_share_of_the_epochs():
-    build = functools.partial(presets.build, event_shape=(5,), steps_per_epoch=10)
-    config = presets.configure("ivae_tcl", ["epochs=8", "contrast=0.5"])
+    build = functools.partial(builders.build, event_shape=(5,), steps_per_epoch=10)
+    config = configure("ivae_tcl", ["epochs=8", "contrast=0.5"])
     falling = build(config).objective.contrast
     np.testing.assert_allclose([falling(0), falling(20), falling(60)], [1, 0.5, 0])
-    config = presets.configure("ivae_tcl", ["contrast=0"])
+    config = configure("ivae_tcl", ["contrast=0"])
     assert build(config).objective.contrast == 0
 
 
@@ -98,18 +100,18 @@ def test_paths_become_absolute_and_names_of_data_sets_stay(tmp_path, monkeypatch
     for name in ("digits", "mnist", "2024"):
         (tmp_path / name).mkdir()
     for name in ("digits", "mnist"):
-        config = presets.configure("vae_mnist", source=name)
+        config = configure("vae_mnist", source=name)
         assert config["data"]["source"] == name
-    config = presets.configure("vae_mnist", ["data_dir=2024"], source="2024")
+    config = configure("vae_mnist", ["data_dir=2024"], source="2024")
     assert config["data"]["source"] == config["data"]["data_dir"]
     assert config["data"]["source"] == str(tmp_path / "2024")
 
 
 def test_labels_are_asked_for_only_of_the_presets_own_data():
-    assert presets.configure("vae_mnist")["labels"]
-    assert presets.configure("vae_mnist", source="mnist")["labels"]
-    assert not presets.configure("vae_mnist", source="kmnist")["labels"]
-    assert not presets.configure("vae_mnist", ["source=kmnist"])["labels"]
+    assert configure("vae_mnist")["labels"]
+    assert configure("vae_mnist", source="mnist")["labels"]
+    assert not configure("vae_mnist", source="kmnist")["labels"]
+    assert not configure("vae_mnist", ["source=kmnist"])["labels"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_labels_are_asked_for_only_of_the_presets_own_data():
 )
 def test_unknown_names_are_refused(name, changes, message):
     with pytest.raises(ValueError, match=message):
-        presets.configure(name, changes)
+        configure(name, changes)
 
 
 @pytest.mark.parametrize(
@@ -144,4 +146,4 @@ def test_unknown_names_are_refused(name, changes, message):
 def test_corrupt_configuration_is_refused(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ValueError, match="`run` must be a folder with the config.json"):
-        presets.read(tmp_path / "config.json")
+        read(tmp_path / "config.json")

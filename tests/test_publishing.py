@@ -13,23 +13,25 @@ import pytest
 import tfvae
 from tests import session_loader
 from tests.exports import assert_same, inputs_of
-from tfvae import files, presets, publishing, reports, runs
+from tfvae import files
+from tfvae.runs import publish, report, training
+from tfvae.runs.config import configure
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of one epoch, whose command line changes two settings."""
     changes = ["epochs=1", "hidden_units=[8]", "latent_dim=2"]
-    config = presets.configure("vae_digits", changes)
-    training = runs.start(tmp_path_factory.mktemp("runs") / "run", config)
-    training.fit()
-    reports.evaluate(training.run, num_samples=2)
-    return training.run
+    config = configure("vae_digits", changes)
+    ready = training.start(tmp_path_factory.mktemp("runs") / "run", config)
+    ready.fit()
+    report.evaluate(ready.run, num_samples=2)
+    return ready.run
 
 
 @pytest.fixture(scope="module")
 def folder(run, tmp_path_factory):
-    return publishing.publish(run, tmp_path_factory.mktemp("published") / "my_vae")
+    return publish.publish(run, tmp_path_factory.mktemp("published") / "my_vae")
 
 
 def test_a_published_folder_holds_every_format(run, folder):
@@ -79,10 +81,10 @@ def test_a_published_model_is_loaded_by_name(run, folder, monkeypatch, tmp_path)
 
 def test_what_cannot_be_published_is_refused(run, folder, tmp_path):
     with pytest.raises(ValueError, match="`to` must be a folder that is not there"):
-        publishing.publish(run, folder)
+        publish.publish(run, folder)
     (tmp_path / "config.json").write_text(json.dumps(run.config))
     with pytest.raises(ValueError, match="an evaluated run.* Run `tfvae evaluate`"):
-        publishing.publish(runs.Run(tmp_path), tmp_path / "model")
+        publish.publish(training.Run(tmp_path), tmp_path / "model")
     assert os.listdir(tmp_path) == ["config.json"]
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import tfvae
-from tfvae import presets, reports, runs
+from tfvae.runs import report
+from tfvae.runs import training as runs
+from tfvae.runs.config import configure
 from tfvae.training.step import state
 
 TINY = ["hidden_units=[16]", "latent_dim=2", "batch_size=100"]
@@ -21,12 +23,12 @@ def noisy(tmp_path):
     """A configuration with noise in the data: grey values, binarized anew."""
     x = np.random.default_rng(0).integers(0, 256, [300, 4, 4], "uint8")
     np.savez(tmp_path / "x.npz", x)
-    return presets.configure("vae_mnist", TINY, str(tmp_path / "x.npz"))
+    return configure("vae_mnist", TINY, str(tmp_path / "x.npz"))
 
 
 @pytest.fixture
 def digits():
-    return presets.configure("vae_digits", TINY)
+    return configure("vae_digits", TINY)
 
 
 def trained(path, config, epochs):
@@ -70,7 +72,7 @@ def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "INTERVAL", 0)
-        trained(path, presets.configure("vae_digits", TINY), 2)
+        trained(path, configure("vae_digits", TINY), 2)
     return path
 
 
@@ -187,7 +189,7 @@ def test_force_replaces_a_run_only_after_its_settings_were_checked(run, digits):
     run.write("metrics.json", "{}")
     run.path.joinpath("saved_model/1").mkdir(parents=True)
     before = contents(run)
-    bad = presets.configure("vae_digits", ["latent_dim=abc"])
+    bad = configure("vae_digits", ["latent_dim=abc"])
     with pytest.raises(TypeError, match="latent_dim"):
         runs.start(run.path, bad, force=True)
     with pytest.raises(ValueError, match="--force or --resume"):
@@ -208,7 +210,7 @@ def test_force_leaves_folders_alone_that_are_no_runs(tmp_path, digits):
 
 
 def test_bad_settings_leave_no_folder_behind(tmp_path):
-    config = presets.configure("vae_digits", ["batch_size=0"])
+    config = configure("vae_digits", ["batch_size=0"])
     with pytest.raises(ValueError, match="batch_size"):
         runs.start(tmp_path / "run", config)
     assert not (tmp_path / "run").exists()
@@ -238,12 +240,10 @@ def test_a_file_is_whole_or_absent(tmp_path):
 def test_flat_data_with_one_latent_are_trained_and_pictured(tmp_path):
     x = np.random.default_rng(0).integers(0, 2, [40, 12], "uint8")
     np.savez(tmp_path / "x.npz", x)
-    config = presets.configure(
-        "vae_mnist", [*TINY, "latent_dim=1"], str(tmp_path / "x.npz")
-    )
+    config = configure("vae_mnist", [*TINY, "latent_dim=1"], str(tmp_path / "x.npz"))
     run = trained(tmp_path / "run", config, 1).run
-    assert [path.name for path in reports.draw(run)] == ["kl_per_dimension.png"]
-    figures = reports.evaluate(run, 3)
+    assert [path.name for path in report.draw(run)] == ["kl_per_dimension.png"]
+    figures = report.evaluate(run, 3)
     assert figures == json.loads((run.path / "metrics.json").read_text())
     assert 0.9 < figures["bits_per_dim"] < 1.5  # coin flips: one bit each
     with open(run.path / "history.csv", newline="") as file:
@@ -252,13 +252,13 @@ def test_flat_data_with_one_latent_are_trained_and_pictured(tmp_path):
 
 def test_a_model_of_labels_is_trained_evaluated_and_pictured(tmp_path):
     settings = ["hidden_units=[8,8]", "batch_size=2000", "latent_dim=2"]
-    run = trained(tmp_path / "run", presets.configure("ivae_tcl", settings), 1).run
-    figures = reports.evaluate(run, 2)
+    run = trained(tmp_path / "run", configure("ivae_tcl", settings), 1).run
+    figures = report.evaluate(run, 2)
     assert figures["test_examples"] == 57_600 // 6
-    names = [path.name for path in reports.draw(run)]
+    names = [path.name for path in report.draw(run)]
     assert names == ["kl_per_dimension.png", "latent.png"]
     with pytest.raises(ValueError, match="`run` must be of a model without u"):
-        reports.sample(run, 4, 0, tmp_path / "samples.png")
+        report.sample(run, 4, 0, tmp_path / "samples.png")
     assert not (tmp_path / "samples.png").exists()
 
 
@@ -268,7 +268,7 @@ def test_a_model_of_labels_is_trained_evaluated_and_pictured(tmp_path):
 )
 def test_an_adversarial_model_keeps_its_last_epoch(tmp_path, name):
     settings = ["filters=4", "latent_dim=2", "batch_size=400", "epochs=2", "decay=1"]
-    config = presets.configure(name, settings, "digits")
+    config = configure(name, settings, "digits")
     one = trained(tmp_path / "one", config, 1)
     two = runs.resume(one.run.path, 2)
     two.fit()
@@ -277,9 +277,9 @@ def test_an_adversarial_model_keeps_its_last_epoch(tmp_path, name):
     assert_same_weights(whole.run.model_file, two.run.model_file)
     for a, b in zip(state(whole.model), state(two.model), strict=True):
         np.testing.assert_array_equal(a, b)
-    figures = reports.evaluate(two.run, 2)
+    figures = report.evaluate(two.run, 2)
     assert figures["sample_sharpness"] > 0
-    labels = [label for label, *_ in reports.rows(figures)]
+    labels = [label for label, *_ in report.rows(figures)]
     assert "loss of the discriminator, test" in labels
-    names = {path.name for path in reports.draw(two.run)}
+    names = {path.name for path in report.draw(two.run)}
     assert {"samples.png", "traversals.png"} <= names

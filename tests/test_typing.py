@@ -39,13 +39,20 @@ file = tfvae.export.to_tflite(model, "vae.tflite", quantize="float16")
 print(sorted(history), means.shape, images.shape, float(np.mean(nats)))
 print(version.name, file.suffix)
 """
+IMPORTS = """
+import pathlib
+
+from tfvae import browser
+from tfvae.runs import presets, training
+from tfvae.runs.config import configure
+"""
 # Lines that a type checker rejects, each with the code of its error.
 WRONG = [
-    ("presets.configure('vae_digits', source=3)", "arg-type"),
+    ("configure('vae_digits', source=3)", "arg-type"),
     ("presets.get(7)", "arg-type"),
     ("presets.get('vae_digits').sumary", "attr-defined"),
-    ("runs.resume('runs/vae', epochs='ten')", "arg-type"),
-    ("web.server(pathlib.Path('page'), port='8000')", "arg-type"),
+    ("training.resume('runs/vae', epochs='ten')", "arg-type"),
+    ("browser.server(pathlib.Path('page'), port='8000')", "arg-type"),
     ("tfvae.VAE(encoder, decoder, latent_dim='two')", "arg-type"),
 ]
 
@@ -78,8 +85,7 @@ def test_code_of_a_user_passes_the_type_checker(tmp_path):
 
 
 def test_wrong_calls_are_reported(tmp_path):
-    imports = "import pathlib\n\nfrom tfvae import presets, runs, web\n"
-    text = BEFORE + TOUR + imports
+    text = BEFORE + TOUR + IMPORTS
     first = len(text.splitlines()) + 1
     found = messages(tmp_path, script=text + "\n".join(line for line, _ in WRONG))
     found = [re.sub(r"^script.py:(\d+): error: .*\[(.*)]$", r"\1 \2", f) for f in found]

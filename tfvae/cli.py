@@ -1,15 +1,12 @@
 """The command line: list, train, evaluate, sample, export, web."""
 
 import contextlib
-import functools
 import json
-import logging
 import os
 import pathlib
 import sys
-import warnings
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import rich.console
 import rich.padding
@@ -19,7 +16,13 @@ import rich.text
 import typer
 
 import tfvae
-from tfvae import checks, presets, reports, runs, terminal, web
+from tfvae import checks
+from tfvae.runs import presets, terminal
+from tfvae.runs.config import configure
+
+# What brings TensorFlow is imported by the commands that need it, once it is quiet.
+if TYPE_CHECKING:
+    from tfvae.runs.training import Run, Training
 
 app = typer.Typer(
     add_completion=False,
@@ -98,28 +101,31 @@ def train(
     samples: Samples = 100,
 ) -> None:
     """Train a preset, evaluate it, draw pictures and export it."""
+    presets.get(preset or presets.DEFAULT)
+    from tfvae.runs import report, training
+
     name = preset or presets.DEFAULT
     folder = out or pathlib.Path("runs") / name
     changes = {"manual_dir": manual_dir, "seed": seed}
     if resume:
         fixed = {"data": data, "set": set_ or None, "force": force or None}
-        _check_same(runs.Run(folder), preset, fixed | changes)
-        training = runs.resume(folder, epochs)
+        _check_same(training.Run(folder), preset, fixed | changes)
+        ready = training.resume(folder, epochs)
     else:
         changes |= {"epochs": epochs}
         given = [f"{k}={v}" for k, v in changes.items() if v is not None]
-        config = presets.configure(name, [*(set_ or ()), *given], data)
-        training = runs.start(folder, config, force)
-    _fit(training)
-    run = training.run
+        config = configure(name, [*(set_ or ()), *given], data)
+        ready = training.start(folder, config, force)
+    _fit(ready)
+    run = ready.run
     _report(run, samples)
-    _paths([run.model_file, *reports.draw(run), *_export(run)])
+    _paths([run.model_file, *report.draw(run), *_export(run)])
 
 
 @app.command()
 def evaluate(run: RunFolder, samples: Samples = 1000) -> None:
     """Evaluate a run on its whole test split."""
-    _report(runs.trained(run), samples)
+    _report(_trained(run), samples)
 
 
 @app.command()
@@ -132,7 +138,9 @@ def sample(
     ] = None,
 ) -> None:
     """Draw samples of a run as a picture."""
-    _paths([reports.sample(runs.trained(run), num, seed, out or run / "samples.png")])
+    from tfvae.runs import report
+
+    _paths([report.sample(_trained(run), num, seed, out or run / "samples.png")])
 
 
 @app.command()
@@ -147,7 +155,7 @@ def export(
     ] = None,
 ) -> None:
     """Export a run for TF Serving and for TFLite, or only one of them by an option."""
-    _paths(_export(runs.trained(run), savedmodel, tflite, quantize))
+    _paths(_export(_trained(run), savedmodel, tflite, quantize))
 
 
 @app.command("web")
@@ -165,11 +173,13 @@ def show_in_browser(
     ] = None,
 ) -> None:
     """Build a page that runs models in the browser, and serve it on 127.0.0.1."""
+    from tfvae import browser
+
     out = out or (run[0] / "web" if run[0].is_dir() else pathlib.Path("web"))
-    folder = web.build(out, web.subjects(run), node_modules)
+    folder = browser.build(out, browser.subjects(run), node_modules)
     _paths([folder])
     if serve:
-        with web.server(folder, port) as server:
+        with browser.server(folder, port) as server:
             print(f"Open http://127.0.0.1:{server.server_port} (stop with Ctrl-C).")
             with contextlib.suppress(SystemExit):  # from the signal handler
                 server.serve_forever()
@@ -181,13 +191,13 @@ def main() -> None:
     code: Any
     terminal.heed(terminal.leave)
     try:
-        with contextlib.nullcontext() if debug or not sys.stderr else _quiet():
+        with contextlib.nullcontext() if debug or not sys.stderr else terminal.quiet():
             code = app(prog_name="tfvae", standalone_mode=False) or 0
             print(end="", flush=True)
     except SystemExit as stop:
         code = stop.code
         if code > 128:
-            _say("Error", "interrupted.")
+            terminal.say("Error", "interrupted.")
             with contextlib.suppress(OSError):
                 print(end="", flush=True)
             os._exit(code)  # TensorFlow's threads may still be at work
@@ -198,7 +208,7 @@ def main() -> None:
         if debug and not hasattr(error, "format_message"):
             raise
         message, code = _explain(error)
-        _say("Error", message)
+        terminal.say("Error", message)
     sys.exit(code)
 
 
@@ -211,30 +221,13 @@ def _explain(error: Any) -> tuple[str, int]:
     return str(error) or type(error).__name__, 2 if usage else 1
 
 
-def _say(kind: str, message: object, *_: Any) -> None:
-    print(f"{kind}:", " ".join(str(message).split()), file=sys.stderr)
+def _trained(folder: pathlib.Path) -> "Run":
+    from tfvae.runs.training import trained
+
+    return trained(folder)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps TensorFlow's C++ code from writing to stderr, but not Python."""
-    sys.stderr.flush()
-    with (
-        os.fdopen(os.dup(2), "w", buffering=1) as stderr,
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stderr(stderr),
-        warnings.catch_warnings(),
-    ):
-        warnings.showwarning = functools.partial(_say, "Warning")
-        logging.getLogger("absl").setLevel(logging.ERROR)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr.fileno(), 2)
-
-
-def _check_same(run: runs.Run, preset: str | None, options: dict[str, Any]) -> None:
+def _check_same(run: "Run", preset: str | None, options: dict[str, Any]) -> None:
     """Raises an error for options that resuming would ignore."""
     if preset not in (None, run.config["preset"]):
         checks.fail(f"{run.config['preset']!r}, as in the run", preset=preset)
@@ -242,12 +235,14 @@ def _check_same(run: runs.Run, preset: str | None, options: dict[str, Any]) -> N
         checks.fail("left out with --resume", **{key: options[key]})
 
 
-def _fit(training: runs.Training) -> None:
+def _fit(training: "Training") -> None:
+    from tfvae.runs.progress import Interrupts, Progress
+
     columns = ("{task.description}", rich.progress.BarColumn(20))
     counts = (rich.progress.MofNCompleteColumn(), rich.progress.TimeElapsedColumn())
     try:
         with rich.progress.Progress(*columns, *counts, console=console) as bar:
-            training.fit([terminal.Progress(bar), terminal.Interrupts()])
+            training.fit([Progress(bar), Interrupts()])
     except SystemExit:
         print(f"Go on with: tfvae train --resume --out {training.run.path}")
         raise
@@ -259,11 +254,13 @@ def _fit(training: runs.Training) -> None:
     print(f"Trained {len(training.history)} of {training.epochs} epochs; {kept}.")
 
 
-def _report(run: runs.Run, num_samples: int) -> None:
-    figures = reports.evaluate(run, num_samples)
+def _report(run: "Run", num_samples: int) -> None:
+    from tfvae.runs import report
+
+    figures = report.evaluate(run, num_samples)
     value = rich.table.Column("value", justify="right", no_wrap=True)
     table = rich.table.Table("figure", value, "unit")
-    for row in reports.rows(figures):
+    for row in report.rows(figures):
         table.add_row(*row)
     console.print(table, highlight=False)
     where = f"On {figures['test_examples']} test examples in {figures['seconds']:.0f} s"
@@ -276,22 +273,26 @@ def _report(run: runs.Run, num_samples: int) -> None:
 
 
 def _export(
-    run: runs.Run,
+    run: "Run",
     saved_model: Place = None,
     tflite: Place = None,
     quantize: Name = None,
 ) -> list[pathlib.Path]:
-    model, paths = tfvae.load(run.model_file), []
+    from tfvae.export import to_saved_model, to_tflite
+    from tfvae.loading import load
+    from tfvae.runs import report
+
+    model, paths = load(run.model_file), []
     lite, both = tflite or quantize, not (saved_model or tflite or quantize)
     # The TFLite file first: it is replaced as a whole, but a version is added.
     if lite or (both and model.lite_signatures()):
         file = tflite or run.path / f"{run.config['preset']}.tflite"
-        data = reports.examples(run) if quantize == "int8" else None
+        data = report.examples(run) if quantize == "int8" else None
         options = {"quantize": quantize, "representative_data": data}
-        paths = [tfvae.export.to_tflite(model, file, **options)]
+        paths = [to_tflite(model, file, **options)]
     if saved_model or both:
         folder = saved_model or run.path / "saved_model"
-        paths = [tfvae.export.to_saved_model(model, folder), *paths]
+        paths = [to_saved_model(model, folder), *paths]
     return paths
 
 

@@ -14,10 +14,12 @@ import numpy as np
 TFVAE = """
 import tensorflow, keras, tensorflow_probability
 tick("import TensorFlow, Keras, TFP")
-import tfvae.cli, tfvae.runs
+import tfvae.cli
+from tfvae.runs.config import configure
+from tfvae.runs.training import start
 tick("import tfvae")
-config = tfvae.presets.configure("vae_digits")
-training = tfvae.runs.start(folder, config)
+config = configure("vae_digits")
+training = start(folder, config)
 tick("data and model")
 training.fit([Stop()])
 """

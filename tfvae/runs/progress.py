@@ -1,34 +1,14 @@
-"""Signals and callbacks of a training at the command line."""
+"""Callbacks of a training at the command line."""
 
 import signal
-import sys
 import types
-from collections.abc import Callable
-from typing import Any, NoReturn
 
 import keras
 import rich.progress
 
+from tfvae.runs.terminal import heed, leave
+
 Logs = dict[str, float] | None
-# As `signal.getsignal` gives it: a function, or a constant such as `signal.SIG_DFL`.
-Handler = Callable[[int, types.FrameType | None], Any] | int | None
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def heed(handler: Handler) -> dict[int, Handler]:
-    """Installs `handler` for SIGINT and SIGTERM; leaves ignored signals alone.
-
-    Returns:
-        The handlers before by number of the signal.
-    """
-    heeded = (n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN)  # nohup
-    return {number: signal.signal(number, handler) for number in heeded}
-
-
-def leave(number: int, frame: types.FrameType | None = None) -> NoReturn:
-    """Exits with the code of a program that a signal ended."""
-    sys.exit(128 + number)
 
 
 class Interrupts(keras.callbacks.Callback):

@@ -8,6 +8,8 @@ import subprocess
 
 from tfvae import checks, files
 
+# The page's own files.
+PAGE = pathlib.Path(__file__).parent / "page"
 # Files of LiteRT.js below `node_modules/@litertjs`: those that the page loads, and
 # package.json for the licence. The builds for threads and for WebGPU are left out.
 FILES = [
@@ -24,15 +26,6 @@ FILES = [
 ]
 
 
-def page() -> pathlib.Path:
-    """Returns the folder of the page's own files, in a checkout or a package."""
-    package = pathlib.Path(__file__).parents[1]
-    for folder in (package / "browser", package.parent / "examples/browser"):
-        if (folder / "index.html").is_file():
-            return folder
-    raise FileNotFoundError("This installation of tfvae lacks its folder `browser`.")
-
-
 def find(node_modules: str | os.PathLike[str] | None = None) -> pathlib.Path:
     """Returns a folder `node_modules` with LiteRT.js.
 
@@ -44,7 +37,7 @@ def find(node_modules: str | os.PathLike[str] | None = None) -> pathlib.Path:
         ValueError: The given folder lacks a file, or has another version.
         RuntimeError: npm is missing or fails.
     """
-    package = page() / "package.json"
+    package = PAGE / "package.json"
     version = json.loads(package.read_text())["dependencies"]["@litertjs/core"]
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     folder = pathlib.Path(node_modules or cache / f"tfvae/litertjs-{version}")

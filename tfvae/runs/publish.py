@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 import keras
 
-from tfvae import checks, export, files, presets, reports
+from tfvae import checks, export, files
 from tfvae.loading import load
-from tfvae.runs import Run
+from tfvae.runs import presets, report
+from tfvae.runs.config import command
+from tfvae.runs.training import Run
 
 # Sources of data: description and licence.
 _DATA = {
@@ -114,12 +116,12 @@ def _card(run: Run, model: keras.Model, name: str) -> str:
         shape=" x ".join(map(str, model.event_shape)),
         data=data,
         data_licence=data_licence,
-        command=presets.command(config),
+        command=command(config),
         epochs=config["training"]["epochs"],
         seed=config["training"]["seed"],
         test_examples=figures["test_examples"],
         samples=f" --samples {samples}" if samples else "",
-        figures="\n".join(f"| {' | '.join(row)} |" for row in reports.rows(figures)),
+        figures="\n".join(f"| {' | '.join(row)} |" for row in report.rows(figures)),
         signatures=_names(model.signatures()),
         lite=_names(model.lite_signatures()),
     )

@@ -1,29 +1,20 @@
-"""Presets by name: changed, read back from the file of a run, and built."""
+"""Configurations of runs: presets by name, changed, and read back from their file."""
 
 import json
 import pathlib
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-import keras
-
-from tfvae import checks, data
-from tfvae.data import tfds
-from tfvae.recipes import PRESETS, Preset
+from tfvae import checks
+from tfvae.runs.presets import get
 
 # Configuration of a run: `preset`, `labels` and the `PARTS`.
 Config = dict[str, Any]
 
-DEFAULT = "vae_digits"
 # Parts of a configuration that hold settings.
 PARTS = ("data", "model", "training")
 _PATHS = ("source", "data_dir", "manual_dir")
-
-
-def get(name: str) -> Preset:
-    """Returns the preset of this name; an error names the nearest one."""
-    return PRESETS[checks.one_of(PRESETS, preset=name)]
 
 
 def configure(
@@ -96,48 +87,6 @@ def read(path: pathlib.Path) -> Config:
     return config
 
 
-def datasets(config: Config, labels: bool = False) -> data.Splits:
-    """Returns the data sets of a configuration.
-
-    Args:
-        config: As `configure` gives it.
-        labels: If True, elements are pairs of x and labels. For a model that takes
-            labels they always are.
-    """
-    labels = labels or get(config["preset"]).conditional
-    settings = {key: config["training"][key] for key in ("batch_size", "seed")}
-    return data.load(**config["data"], **settings, labels=labels)
-
-
-def build(
-    config: Config, event_shape: Sequence[int], steps_per_epoch: int
-) -> keras.Model:
-    """Returns the untrained, compiled model of a configuration for x of one shape."""
-    training, settings = config["training"], dict(config["model"])
-    num_steps = checks.integer(epochs=training["epochs"]) * steps_per_epoch
-    for name in {"warm_up", "contrast"} & settings.keys():  # shares of the training
-        share = checks.number(minimum=0, maximum=1, **{name: settings[name]})
-        settings[name] = round(share * num_steps)
-    model = get(config["preset"]).build(tuple(event_shape), **settings)
-    rate = learning_rate(training, steps_per_epoch)
-    weight_decay = checks.number(minimum=0, weight_decay=training["weight_decay"])
-    beta_1 = checks.number(minimum=0, maximum=1, beta_1=training.get("beta_1", 0.9))
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, beta_1=beta_1)
-    model.compile(*[optimizer] * len(model.players))
-    return model
-
-
-def learning_rate(
-    training: Mapping[str, Any], steps_per_epoch: int
-) -> keras.optimizers.schedules.CosineDecay:
-    """Returns a cosine from `learning_rate` to `decay` times it after `epochs`."""
-    rate, decay = (training[name] for name in ("learning_rate", "decay"))
-    rate = checks.number(minimum=0, learning_rate=rate)
-    decay = checks.number(minimum=0, maximum=1, decay=decay)
-    steps = checks.integer(epochs=training["epochs"]) * steps_per_epoch
-    return keras.optimizers.schedules.CosineDecay(rate, steps, decay)
-
-
 def _check_names(name: str, given: Any, wanted: Config) -> None:
     if sorted(given) != sorted(wanted):
         checks.fail(f"a dict with {sorted(wanted)}", **{name: given})
@@ -152,6 +101,10 @@ def _value(text: str) -> Any:
 
 def _absolute(key: str, text: str | None) -> str | None:
     """A path that holds from any folder; the name of a data set stays as it is."""
+    from tfvae.data import (
+        tfds,
+    )  # brings TensorFlow, which a wrong name need not wait for
+
     if text is None or (key == "source" and not tfds.is_path(text)):
         return text
     return str(pathlib.Path(text).expanduser().resolve())

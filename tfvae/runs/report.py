@@ -10,14 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, likelihoods, metrics, plots, presets
+from tfvae import checks, likelihoods, metrics, plots
 from tfvae.files import whole
 from tfvae.inputs import to_arrays
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
 from tfvae.models import GAN
 from tfvae.models.latent import LatentVariableModel
-from tfvae.runs import Run
+from tfvae.runs import builders
+from tfvae.runs.training import Run
 
 # Numbers by name.
 Figures = dict[str, float]
@@ -52,7 +53,7 @@ def evaluate(run: Run, num_samples: int = 1000) -> Figures:
         Numbers by name, in nats per example unless the name says otherwise.
     """
     begin, model = time.monotonic(), load(run.model_file)
-    x = _joined(presets.datasets(run.config).test)
+    x = _joined(builders.datasets(run.config).test)
     terms = model.evaluate(x, batch_size=500, return_dict=True, verbose=0)
     figures = {f"test_{name}": value for name, value in terms.items()}
     if isinstance(model, LatentVariableModel):
@@ -108,7 +109,7 @@ def _of_latents(model: keras.Model, x: Data) -> Figures:
 
 def examples(run: Run) -> Data:
     """Returns 100 random rows of the validation data; pairs if the model takes u."""
-    return _rows(_joined(presets.datasets(run.config).valid), 100)
+    return _rows(_joined(builders.datasets(run.config).valid), 100)
 
 
 def rows(figures: Figures) -> Iterator[tuple[str, str, str]]:
@@ -127,7 +128,7 @@ def rows(figures: Figures) -> Iterator[tuple[str, str, str]]:
 def draw(run: Run) -> list[pathlib.Path]:
     """Writes the pictures that suit the best model and its data; returns paths."""
     model, config = load(run.model_file), run.config
-    data = _joined(presets.datasets(config, config["labels"]).test)
+    data = _joined(builders.datasets(config, config["labels"]).test)
     x, labels = data = _rows(data if config["labels"] else (data, None), 2000)
     are_images = len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3)
     drawable = are_images and not model.condition

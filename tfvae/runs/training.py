@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, files, presets
+from tfvae import checks, files
 from tfvae.loading import load
-from tfvae.presets import Config
+from tfvae.runs import builders
+from tfvae.runs.config import Config, read
 from tfvae.training.step import state
 
 # Seconds between two checkpoints.
@@ -35,8 +36,8 @@ class Run:
 
     @property
     def config(self) -> Config:
-        """The configuration, as `presets.configure` gives it."""
-        return presets.read(self.path / "config.json")
+        """The configuration, as `configure` gives it."""
+        return read(self.path / "config.json")
 
     @property
     def model_file(self) -> pathlib.Path:
@@ -58,7 +59,7 @@ class Training(keras.callbacks.Callback):
 
     Args:
         run: The run to save to.
-        config: As `presets.configure` gives it.
+        config: As `configure` gives it.
         model: A model to take variables and optimizer from; a new one by default.
         history: Rows of earlier epochs.
     """
@@ -77,11 +78,11 @@ class Training(keras.callbacks.Callback):
         self.patience = checks.integer(patience=settings["patience"])
         seed = checks.integer(minimum=0, maximum=2**31 - 1, seed=settings["seed"])
         keras.utils.set_random_seed(seed)
-        self.splits = presets.datasets(config)
+        self.splits = builders.datasets(config)
         x, *_ = tf.nest.flatten(self.splits.train.element_spec)
         shape, steps = x.shape[1:], len(self.splits.train)
         # Built again, as a new number of epochs means other schedules.
-        self.set_model(presets.build(config, shape, steps))
+        self.set_model(builders.build(config, shape, steps))
         if model is not None:
             pairs = zip(state(self.model), state(model), strict=True)
             for variable, value in pairs:
@@ -188,7 +189,7 @@ def start(
 
     Args:
         path: A folder that is empty or missing, or with `force` the folder of a run.
-        config: As `presets.configure` gives it.
+        config: As `configure` gives it.
         force: If True, replace the run in the folder.
     """
     run = Run(pathlib.Path(path))

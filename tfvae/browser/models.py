@@ -12,12 +12,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, files, presets, runs
+from tfvae import checks, files
 from tfvae.export import parity, to_tflite
 from tfvae.inputs import to_arrays
 from tfvae.likelihoods import Bernoulli
 from tfvae.loading import load
 from tfvae.priors import StandardNormal
+from tfvae.runs import builders
+from tfvae.runs.training import Run, trained
 from tfvae.signatures import Signature
 
 EXAMPLES = 10
@@ -39,11 +41,11 @@ class Subject(NamedTuple):
     labels: np.ndarray | None = None
 
 
-def of_run(run: runs.Run) -> Subject:
+def of_run(run: Run) -> Subject:
     """Returns the best model of a run with test data, to show on a page."""
     model, config = load(run.model_file), run.config
     try:
-        test = presets.datasets(config, config["labels"]).test
+        test = builders.datasets(config, config["labels"]).test
     except (OSError, ValueError, RuntimeError) as error:
         warnings.warn(f"Samples stand in for the test data: {error}", stacklevel=2)
         return Subject(model)
@@ -58,7 +60,7 @@ def subjects(places: Sequence[pathlib.Path]) -> dict[str, Subject]:
     if len(set(names)) < len(names):
         checks.fail("folders of different names", run=names)
     return {
-        name: of_run(runs.trained(path)) if path.is_dir() else Subject(load(path))
+        name: of_run(trained(path)) if path.is_dir() else Subject(load(path))
         for name, path in zip(names, places, strict=True)
     }
 

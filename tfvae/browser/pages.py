@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Mapping
 
 from tfvae import checks, files
-from tfvae.web import models, runtime
+from tfvae.browser import models, runtime
 
-PAGE = (".html", ".css", ".js")
+SUFFIXES = (".html", ".css", ".js")
 
 
 def build(
@@ -47,8 +47,8 @@ def build(
             target = scratch / "runtime/@litertjs" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(place / "@litertjs" / name, target)
-        for file in runtime.page().iterdir():
-            if file.suffix in PAGE:
+        for file in runtime.PAGE.iterdir():
+            if file.suffix in SUFFIXES:
                 shutil.copyfile(file, scratch / file.name)
         manifest = json.dumps({"models": entries})
         (scratch / "models.json").write_text(manifest + "\n")

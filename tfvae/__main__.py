@@ -1,0 +1,5 @@
+"""`python -m tfvae`: the command line."""
+
+from tfvae.cli import main
+
+main()
