@@ -23,9 +23,6 @@ def load(path: str | os.PathLike[str]) -> GenerativeModel:
     Args:
         path: A `.keras` file, or a name such as `"iaf_vae_mnist"`.
 
-    Returns:
-        The model, compiled as it was.
-
     Raises:
         FileNotFoundError: If there is no such file or name.
         ValueError: If the file is no whole `.keras` file of a model of this package, or

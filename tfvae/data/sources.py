@@ -32,12 +32,10 @@ SplitArrays = dict[str, tuple[np.ndarray, ...]]
 
 
 class Source(NamedTuple):
-    """Raw examples of a data set, before scaling, noise and batches.
+    """Raw examples of train, valid and test, before scaling, noise and batches.
 
-    Attributes:
-        splits: Examples for train, valid and test.
-        peak: Raw value that becomes 1, if x holds integers from 0 to `peak`; None if x
-            holds floats, which stay as they are.
+    `peak` is the raw value that becomes 1, if x holds integers from 0 to `peak`; it is
+    None if x holds floats, which stay as they are.
     """
 
     splits: dict[str, Examples]
@@ -45,34 +43,24 @@ class Source(NamedTuple):
 
 
 class Fractions(NamedTuple):
-    """Shares of the training examples for splits that a source lacks.
-
-    Attributes:
-        valid: Share of what `test` leaves.
-        test: Share of all training examples.
-    """
+    """Shares for splits that a source lacks: `test` of all, `valid` of the rest."""
 
     valid: float
     test: float
 
-    def spans(
-        self, count: int, official: Container[str] = ()
-    ) -> dict[str, tuple[int, int]]:
-        """`{name: (start, stop)}` for the splits to cut from `count` examples.
-
-        The `official` splits, which the source has itself, are not cut.
-        """
+    def spans(self, count: int, official: Container[str]) -> dict[str, slice]:
+        """Spans of `count` training examples for the splits that are not `official`."""
         rest = count if "test" in official else count - round(count * self.test)
         kept = rest if "valid" in official else rest - round(rest * self.valid)
-        spans = {"train": (0, kept), "valid": (kept, rest), "test": (rest, count)}
-        needed = {k: v for k, v in spans.items() if k == "train" or k not in official}
+        ends = {"train": (0, kept), "valid": (kept, rest), "test": (rest, count)}
+        needed = {k: v for k, v in ends.items() if k == "train" or k not in official}
         if any(start == stop for start, stop in needed.values()):
             raise ValueError(
                 "`validation_fraction` and `test_fraction` must leave examples in "
                 f"every split. Received: {self.valid:.4g} and {self.test:.4g} of "
                 f"{count} examples."
             )
-        return needed
+        return {name: slice(*span) for name, span in needed.items()}
 
 
 def cut(examples: SplitArrays, fractions: Fractions) -> SplitArrays:
@@ -83,9 +71,8 @@ def cut(examples: SplitArrays, fractions: Fractions) -> SplitArrays:
         order = np.random.default_rng(0).permutation(len(examples["all"][0]))
         examples = {"train": tuple(part[order] for part in examples["all"])}
     train = examples["train"]
-    spans = fractions.spans(len(train[0]), examples)
-    parts = {k: tuple(x[slice(*span)] for x in train) for k, span in spans.items()}
-    return {**examples, **parts}
+    spans = fractions.spans(len(train[0]), examples).items()
+    return {**examples, **{k: tuple(x[span] for x in train) for k, span in spans}}
 
 
 def from_arrays(source: ArraySource, *, labels: bool, fractions: Fractions) -> Source:

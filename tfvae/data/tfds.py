@@ -204,9 +204,8 @@ def _instructions(builder: Builder, fractions: Fractions) -> dict[str, str]:
         received = f"{builder.name} with splits {sorted(splits)}"
         sources.refuse("be a builder with a train split", received)
     official = {ALIASES[name]: name for name in splits if name in ALIASES}
-    spans = fractions.spans(splits["train"].num_examples, official)
-    cuts = {name: f"train[{start}:{stop}]" for name, (start, stop) in spans.items()}
-    return {**official, **cuts}
+    spans = fractions.spans(splits["train"].num_examples, official).items()
+    return {**official, **{k: f"train[{s.start}:{s.stop}]" for k, s in spans}}
 
 
 def _stream(

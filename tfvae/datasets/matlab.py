@@ -1,8 +1,12 @@
 """Arrays from MATLAB files."""
 
 import os
+from typing import Any
 
 import numpy as np
+
+# Key and features of an example for TFDS.
+Example = tuple[int, dict[str, Any]]
 
 
 def read(path: str | os.PathLike[str], name: str) -> np.ndarray:

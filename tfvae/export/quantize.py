@@ -30,18 +30,52 @@ Rows = Sequence[tuple[str, Arrays]]
 
 
 def convert(
-    folder: pathlib.Path, names: Sequence[str], quantize: str | None, rows: Rows = ()
+    folder: pathlib.Path,
+    signatures: Mapping[str, Signature],
+    quantize: str | None,
+    typical: Arrays | None,
 ) -> bytes:
     """Bytes of a TFLite file with built-in operators only.
 
-    A RuntimeError names the operators that TFLite lacks.
+    A RuntimeError names the operators that TFLite lacks. For int8 the converter gets a
+    process of its own, as its calibrator crashes on some loops.
 
     Args:
-        folder: Folder of a SavedModel.
-        names: Signatures to keep.
+        folder: Folder of a SavedModel; the one around it is free for temporary files.
+        signatures: Signatures to keep.
         quantize: Type of the numbers, as in `to_tflite`.
-        rows: Typical inputs, for int8 alone.
+        typical: For int8, the `typical_inputs`.
     """
+    names = list(signatures)
+    if quantize != "int8":
+        return _convert(folder, names, quantize)
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE],
+        input=pickle.dumps((folder, names, _rows(signatures, typical))),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+    )
+    if (folder.parent / "error").exists():
+        raise RuntimeError((folder.parent / "error").read_text())
+    if done.returncode:
+        raise RuntimeError(f"TFLite's converter crashed on {names} in int8.")
+    return (folder.parent / "int8").read_bytes()
+
+
+def main() -> None:
+    """Converts to int8 in a process: arguments on stdin, result in a file."""
+    folder, names, rows = pickle.load(sys.stdin.buffer)
+    try:
+        content = _convert(folder, names, "int8", rows)
+    except RuntimeError as error:
+        (folder.parent / "error").write_text(str(error))
+    else:
+        (folder.parent / "int8").write_bytes(content)
+
+
+def _convert(
+    folder: pathlib.Path, names: Sequence[str], quantize: str | None, rows: Rows = ()
+) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), names)
     ops = tf.lite.OpsSet
     converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS]
@@ -62,35 +96,6 @@ def convert(
         missing = re.search("(?:TF Select|Custom) ops: (.*)", str(error))
         reason = f"its built-in operators lack {missing[1]}." if missing else error
         raise RuntimeError(f"TFLite cannot hold {names}: {reason}") from error
-
-
-def convert_to_int8(folder: pathlib.Path, names: Sequence[str], rows: Rows) -> bytes:
-    """As `convert`, in a process of its own: the calibrator crashes on some loops.
-
-    The folder's parent holds the result until it is read.
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", _CODE],
-        input=pickle.dumps((folder, names, rows)),
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-    )
-    if (folder.parent / "error").exists():
-        raise RuntimeError((folder.parent / "error").read_text())
-    if done.returncode:
-        raise RuntimeError(f"TFLite's converter crashed on {names} in int8.")
-    return (folder.parent / "int8").read_bytes()
-
-
-def main() -> None:
-    """Runs the process of `convert_to_int8`: arguments on stdin, result in a file."""
-    folder, names, rows = pickle.load(sys.stdin.buffer)
-    try:
-        content = convert(folder, names, "int8", rows)
-    except RuntimeError as error:
-        (folder.parent / "error").write_text(str(error))
-    else:
-        (folder.parent / "int8").write_bytes(content)
 
 
 def typical_inputs(
@@ -131,7 +136,7 @@ def batch(signature: Signature, inputs: Arrays, size: int, begin: int = 0) -> Ar
     return {name: value[rows % len(value)] for name, value in values.items()}
 
 
-def batches(signatures: Mapping[str, Signature], inputs: Arrays) -> Rows:
+def _rows(signatures: Mapping[str, Signature], inputs: Arrays) -> Rows:
     """All typical rows for every signature, as a TFLite converter asks for them."""
     num_rows = min(map(len, inputs.values()))
     return [

@@ -65,13 +65,10 @@ def load_saved_model(path: str | os.PathLike[str]) -> Any:
     """The result of `tf.saved_model.load`, if the files are as they were written.
 
     TensorFlow itself does not check files: damaged ones may give any answer or a crash.
+    Here a file that is missing or not as in the manifest is a ValueError.
 
     Args:
         path: Folder of a version, as `to_saved_model` returns it.
-
-    Raises:
-        FileNotFoundError: If there is no manifest.
-        ValueError: If a file in the manifest is missing or differs.
 
     Example:
         >>> version = tfvae.export.to_saved_model(model, folder)

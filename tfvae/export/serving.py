@@ -64,7 +64,7 @@ def _where_finite(inputs: Iterable[tf.Tensor], output: tf.Tensor) -> tf.Tensor:
 def warmup_requests(
     model: keras.Model, *, batch_size: PositiveInt = 1
 ) -> list[Message]:
-    """Warm-up requests for a server, one for each signature.
+    """Warm-up requests for a server, one `PredictionLog` for each signature.
 
     The first request to a signature is slow, as TensorFlow allocates memory and
     optimises the graph then. `to_saved_model` writes these requests into each version;
@@ -73,9 +73,6 @@ def warmup_requests(
     Args:
         model: A built model of this package.
         batch_size: Number of rows in a request.
-
-    Returns:
-        A `tensorflow_serving.apis.prediction_log_pb2.PredictionLog` for each signature.
 
     Example:
         >>> logs = tfvae.export.warmup_requests(model)

@@ -15,14 +15,7 @@ import numpy.typing as npt
 from tfvae import checks, files
 from tfvae.checks import PositiveInt
 from tfvae.export import parity, sidecar
-from tfvae.export.quantize import (
-    Arrays,
-    batch,
-    batches,
-    convert,
-    convert_to_int8,
-    typical_inputs,
-)
+from tfvae.export.quantize import batch, convert, typical_inputs
 from tfvae.signatures import Signature
 
 # Differences from the model that are no surprise, relative to values above 1.
@@ -90,7 +83,7 @@ def to_tflite(
         checks.fail('left out, as quantize is not "int8"', representative_data="data")
     with files.scratch(path.parent) as folder, _in_float32(model):
         examples = parity.write(chosen, folder / "saved_model")
-        content = _convert(folder / "saved_model", chosen, quantize, typical)
+        content = convert(folder / "saved_model", chosen, quantize, typical)
         if typical:
             asked = {k: batch(s, typical, 10) for k, s in chosen.items()}
             examples = {k: parity.example(s, asked[k]) for k, s in chosen.items()}
@@ -104,16 +97,13 @@ def to_tflite(
 
 
 def load_tflite(path: str | os.PathLike[str]) -> Any:
-    """An `ai_edge_litert.interpreter.Interpreter` of a file that `to_tflite` wrote.
+    """Loads a file in an `ai_edge_litert.interpreter.Interpreter`.
 
     LiteRT itself does not check files: damaged ones may give any answer or a crash.
+    Here a file that does not fit its sidecar is a ValueError.
 
     Args:
         path: A `.tflite` file, with its sidecar beside it.
-
-    Raises:
-        FileNotFoundError: If the file or its sidecar is missing.
-        ValueError: If the file does not fit the sidecar.
 
     Example:
         >>> path = tfvae.export.to_tflite(model, folder + "/vae.tflite")
@@ -142,7 +132,7 @@ def _choose(
     names = list(available) if names is None else names
     if isinstance(names, str) or not names:
         checks.fail("a list of one or more names", signatures=names)
-    chosen = {checks.one_of(available, signatures=n): available[n] for n in names}
+    chosen = {n: available[checks.one_of(available, signatures=n)] for n in names}
     if batch_size is None:
         return chosen
     return {k: s._replace(batch_size=batch_size) for k, s in chosen.items()}
@@ -160,17 +150,6 @@ def _in_float32(model: keras.Model) -> Iterator[None]:
     finally:
         for layer, policy in zip(layers, policies, strict=True):
             layer.dtype_policy = policy
-
-
-def _convert(
-    folder: pathlib.Path,
-    signatures: Mapping[str, Signature],
-    quantize: str | None,
-    typical: Arrays | None,
-) -> bytes:
-    if quantize != "int8":
-        return convert(folder, list(signatures), quantize)
-    return convert_to_int8(folder, list(signatures), batches(signatures, typical))
 
 
 def _compare(

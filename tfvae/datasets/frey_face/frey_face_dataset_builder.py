@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from tfvae.datasets import matlab
+from tfvae.datasets.matlab import Example
 
 _FILE = "frey_rawface.mat"
 _SHAPE = (1965, 28, 20)
@@ -45,15 +46,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             homepage="https://cs.nyu.edu/~roweis/data.html",
         )
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Any]:
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[Example]]:
         frames = read_frames(dl_manager.manual_dir / _FILE)
         return {"train": self._generate_examples(frames)}
 
-    def _generate_examples(
-        self, frames: np.ndarray
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _generate_examples(self, frames: np.ndarray) -> Iterator[Example]:
         for index, frame in enumerate(frames):
             yield index, {"image": frame[..., None], "frame": index}
 

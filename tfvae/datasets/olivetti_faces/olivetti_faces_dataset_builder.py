@@ -1,13 +1,14 @@
 """TFDS builder for the Olivetti faces, from the user's copy of the original file."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from tfvae.datasets import matlab
+from tfvae.datasets.matlab import Example
 
 _FILE = "olivettifaces.mat"
 _PEOPLE, _EACH, _SIZE = 40, 10, 64
@@ -52,9 +53,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             homepage="https://cs.nyu.edu/~roweis/data.html",
         )
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Any]:
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[Example]]:
         images = read_images(dl_manager.manual_dir / _FILE)
         cut = (_PEOPLE - _HELD_OUT) * _EACH
         return {
@@ -62,13 +61,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "test": self._generate_examples(images, range(cut, len(images))),
         }
 
-    def _generate_examples(
-        self, images: np.ndarray, indices: Iterable[int]
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _generate_examples(self, images: np.ndarray, rows: range) -> Iterator[Example]:
         glasses = np.zeros(len(images), int)
         for start, stop in _GLASSES:
             glasses[start:stop] = 1
-        for i in indices:
+        for i in rows:
             labels = {"glasses": glasses[i], "subject": i // _EACH}
             yield i, {"image": images[i][..., None], **labels}
 
