@@ -1,0 +1,1 @@
+"""Training runs in folders: presets, configuration, training, reports, publishing."""

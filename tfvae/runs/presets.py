@@ -1,0 +1,296 @@
+"""The presets: data, model and training settings that go together.
+
+Plain data, so that the command line can list them without TensorFlow.
+"""
+
+import dataclasses
+from typing import Any
+
+from tfvae import checks
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A named choice of all that a training run needs.
+
+    Attributes:
+        summary: One line about the model.
+        data: Arguments of `tfvae.data.load`.
+        build: Name of a function in `builders`, and of the classes that it takes.
+        model: Settings of the model. `warm_up` is the share of the epochs in which the
+            weight of the KL rises from 0; `contrast` is the share in which the contrast
+            of labels falls to 0.
+        training: `epochs`, `batch_size`, `learning_rate`, `decay` (the final learning
+            rate as a share of the first), `weight_decay` (for AdamW), `beta_1` (for
+            AdamW, 0.9 if missing), `patience` (epochs without a better bound on
+            validation data before training stops) and `seed`.
+        labels: If True, the data have labels that color the picture of the latents.
+        conditional: If True, the model takes the labels as u.
+        score: Test figures that the preset reached, with the command that gave them.
+    """
+
+    summary: str
+    data: dict[str, Any]
+    build: tuple[str, ...]
+    model: dict[str, Any]
+    training: dict[str, Any]
+    labels: bool = True
+    conditional: bool = False
+    score: str = ""
+
+
+# Data and training that several presets share.
+MNIST = dict(source="mnist", binarize="dynamic")
+LONG = dict(
+    epochs=400,
+    batch_size=100,
+    learning_rate=1e-3,
+    decay=0.01,
+    weight_decay=0.1,
+    patience=100,
+    seed=0,
+)
+_DIGITS = dict(source="digits", binarize=None)
+_SMALL = dict(latent_dim=8, hidden_units=[256, 128], activation="relu", scale="learned")
+_LARGE = dict(latent_dim=50, hidden_units=[300, 300], activation="glu")
+_WARM = dict(warm_up=0.25)
+_QUICK = dict(
+    epochs=150,
+    batch_size=64,
+    learning_rate=2e-3,
+    decay=1.0,
+    weight_decay=0.0,
+    patience=30,
+    seed=0,
+)
+_PIXEL_BY_PIXEL = LONG | dict(
+    epochs=14, batch_size=25, learning_rate=6e-3, weight_decay=0.0
+)
+_TRAINING = {
+    "epochs": 12,
+    "batch_size": 128,
+    "learning_rate": 5e-4,
+    "decay": 0.01,
+    "weight_decay": 0.0,
+    "beta_1": 0.5,
+    "patience": 10,  # ends training if no loss is finite any more
+    "seed": 0,
+}
+
+_VAE_GAN = dict(
+    latent_dim=64,
+    filters=32,
+    gradient_penalty=10.0,
+    feature_scale=0.15,
+    gamma=0.002,
+    margin=0.35,
+)
+
+
+def _score(log_p: float) -> str:
+    by = "by `tfvae evaluate --samples 1000`"
+    return f"with --data binarized_mnist: test log p(x) {log_p:.2f} nats, {by}"
+
+
+PRESETS = {
+    "vae_digits": Preset(
+        "VAE on scikit-learn's 8 x 8 digits: no download, under a minute",
+        data=_DIGITS,
+        build=("gaussian_mlp",),
+        model=_SMALL,
+        training=_QUICK,
+    ),
+    "vae_2d_digits": Preset(
+        "VAE with two latents on the digits, for pictures of the whole latent space",
+        data=_DIGITS,
+        build=("gaussian_mlp",),
+        model=_SMALL | dict(latent_dim=2),
+        training=_QUICK,
+    ),
+    "vae_mnist": Preset(
+        "VAE with dense networks on dynamically binarized MNIST",
+        data=MNIST,
+        build=("mlp", "VAE"),
+        model=_LARGE | _WARM,
+        training=LONG,
+    ),
+    "beta_vae_mnist": Preset(
+        "beta-VAE: a heavier KL, fewer and cleaner latents",
+        data=MNIST,
+        build=("mlp", "BetaVAE"),
+        model=_LARGE | dict(latent_dim=10, beta=4.0),
+        training=LONG,
+    ),
+    "beta_vae_sprites": Preset(
+        "beta-VAE on sprites of known position, scale and rotation: no download",
+        data=dict(source="sprites", binarize=None, image_size=[32, 32]),
+        build=("mlp", "BetaVAE"),
+        model=dict(latent_dim=10, hidden_units=[512, 256], activation="relu", beta=4.0),
+        training=LONG | dict(epochs=60, batch_size=64, weight_decay=0.0),
+        labels=False,  # a sprite has five
+    ),
+    "ivae_tcl": Preset(
+        "Identifiable VAE on artificial mixtures of sources in segments: no download",
+        data=dict(source="nonlinear_ica", binarize=None),
+        build=("ivae",),
+        model=dict(
+            latent_dim=5,
+            num_classes=40,
+            hidden_units=[64, 64, 64],
+            activation="leaky_relu",
+            contrast=0.3,
+        ),
+        training=LONG
+        | {
+            "epochs": 256,  # 40,000 steps
+            "batch_size": 256,
+            "learning_rate": 5e-3,
+            "weight_decay": 0.0,
+        },
+        conditional=True,
+    ),
+    "full_covariance_vae_mnist": Preset(
+        "VAE whose posterior is a Gaussian of full covariance",
+        data=MNIST,
+        build=("mlp", "FullCovarianceVAE"),
+        model=_LARGE | _WARM,
+        training=LONG | dict(epochs=300),  # takes as long as the VAE's 400
+        score=_score(-85.59),
+    ),
+    "iwae_mnist": Preset(
+        "Importance-weighted autoencoder with five draws",
+        data=MNIST,
+        build=("mlp", "IWAE"),
+        model=_LARGE | _WARM | dict(num_samples=5),
+        training=LONG | dict(epochs=200),  # takes as long as the VAE's 400
+        score=_score(-86.60),
+    ),
+    "iaf_vae_mnist": Preset(
+        "VAE whose posterior is an inverse autoregressive flow",
+        data=MNIST,
+        build=("mlp", "IAFVAE"),
+        model=_LARGE | _WARM | dict(num_flows=2, transform="gated", context_dim=64),
+        training=LONG | dict(epochs=300),  # takes as long as the VAE's 400
+        score=_score(-85.51),
+    ),
+    "planar_flow_vae_mnist": Preset(
+        "VAE whose posterior is a planar flow",
+        data=MNIST,
+        build=("mlp", "PlanarFlowVAE"),
+        model=_LARGE | _WARM | dict(num_flows=10),
+        training=LONG | dict(epochs=300),  # takes as long as the VAE's 400
+    ),
+    "auxiliary_vae_mnist": Preset(
+        "VAE whose posterior has auxiliary latent variables",
+        data=MNIST,
+        build=("mlp", "AuxiliaryVAE"),
+        model=_LARGE | _WARM | dict(auxiliary_dim=50, context_dim=128),
+        training=LONG | dict(epochs=300),  # takes as long as the VAE's 400
+    ),
+    "vae_binarized_mnist": Preset(
+        "VAE on MNIST as binarized once and for all by Larochelle",
+        data=dict(source="binarized_mnist", binarize=None),
+        build=("mlp", "VAE"),
+        model=_LARGE | _WARM,
+        training=LONG,
+        labels=False,
+        score="test log p(x) -86.85 nats, by `tfvae evaluate --samples 1000`",
+    ),
+    "conv_vae_fashion_mnist": Preset(
+        "Convolutional VAE on Fashion-MNIST",
+        data=dict(source="fashion_mnist", binarize="dynamic"),
+        build=("conv", "VAE"),
+        model=dict(latent_dim=16, filters=[32, 64], units=256),
+        training=LONG | dict(epochs=20),
+    ),
+    "vae_frey_face": Preset(
+        "VAE with the paper's Gaussian decoder on the Frey Face video",
+        data=dict(source="frey_face", binarize=None),
+        build=("gaussian_mlp",),
+        model=dict(
+            latent_dim=10, hidden_units=[200], activation="tanh", scale="predicted"
+        ),
+        training=LONG | dict(epochs=1000, weight_decay=0.0),
+        labels=False,  # its labels are frame numbers
+    ),
+    "made_mnist": Preset(
+        "Masked autoencoder: exact likelihood, pixel by pixel",
+        data=MNIST,
+        build=("over", "MADE", "MaskedAutoencoder"),
+        model=dict(
+            hidden_units=[1000, 1000],
+            order="natural",
+            activation="relu",
+            direct=True,
+            sampled=True,
+            num_masks=8,
+        ),
+        training=LONG | dict(epochs=85),
+        score="with --data binarized_mnist: test log p(x) -90.06 nats",
+    ),
+    "pixelcnn_mnist": Preset(
+        "Gated PixelCNN: exact likelihood by convolutions, sharp samples",
+        data=MNIST,
+        build=("over", "PixelCNN", "GatedPixelNetwork"),
+        model={
+            "filters": 16,
+            "num_blocks": 5,
+            "kernel_size": 5,
+            "first_kernel_size": 27,  # covers a whole image
+        },
+        training=_PIXEL_BY_PIXEL,
+        score="with --data binarized_mnist: test log p(x) -83.22 nats",
+    ),
+    "row_lstm_mnist": Preset(
+        "PixelRNN whose LSTMs go row by row",
+        data=MNIST,
+        build=("over", "PixelRNN", "RowLSTM"),
+        model=dict(filters=16, num_blocks=5, kernel_size=3, first_kernel_size=7),
+        training=_PIXEL_BY_PIXEL | dict(epochs=16),
+        score="with --data binarized_mnist: test log p(x) -82.72 nats",
+    ),
+    "diagonal_bilstm_mnist": Preset(
+        "PixelRNN whose LSTMs go along the diagonals and see all earlier pixels",
+        data=MNIST,
+        build=("over", "PixelRNN", "DiagonalBiLSTM"),
+        model=dict(filters=16, num_blocks=4, first_kernel_size=7),
+        training=_PIXEL_BY_PIXEL | dict(epochs=9),
+        score="with --data binarized_mnist: test log p(x) -80.11 nats",
+    ),
+    "gan_mnist": Preset(
+        "GAN with DCGAN's networks: sharp digits, no encoder",
+        data=dict(source="mnist", binarize=None),
+        build=("dcgan",),
+        model=dict(
+            latent_dim=64,
+            filters=32,
+            adversarial_loss="non_saturating",
+            gradient_penalty=10.0,
+            num_discriminator_steps=1,
+        ),
+        training=_TRAINING,
+    ),
+    "vaegan_fashion_mnist": Preset(
+        "VAE-GAN: reconstructions compared by a discriminator's features",
+        data=dict(source="fashion_mnist", binarize=None),
+        build=("vae_gan",),
+        model=_VAE_GAN,
+        training=_TRAINING,
+    ),
+    "vaegan_faces": Preset(
+        "VAE-GAN on the 64 x 64 faces of 30 people, tested on ten others",
+        data=dict(source="olivetti_faces", binarize=None),
+        build=("vae_gan",),
+        model=_VAE_GAN
+        | dict(filters=16, gradient_penalty=0.0, feature_scale=0.03, gamma=1e-4),
+        training=_TRAINING | dict(epochs=800, batch_size=50),
+    ),
+}
+
+# The preset that is trained when none is named.
+DEFAULT = "vae_digits"
+
+
+def get(name: str) -> Preset:
+    """Returns the preset of this name; an error names the nearest one."""
+    return PRESETS[checks.one_of(PRESETS, preset=name)]
