@@ -79,21 +79,25 @@ class Picture(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draws and writes if `epoch + 1` is a multiple of `every`."""
-        if (epoch + 1) % self.every == 0:
-            self._write(self.draw(self.model), epoch + 1)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Closes TensorBoard's file."""
-        if self.log_dir is not None:
-            self._writer.close()
-
-    def _write(self, figure: Figure, step: int) -> None:
+        step = epoch + 1
+        if step % self.every:
+            return
+        figure = self.draw(self.model)
         if self.folder is not None:
             figure.savefig(pathlib.Path(self.folder, f"{self.name}_{step:04}.png"))
         if self.log_dir is not None:
             with self._writer.as_default():
                 tf.summary.image(self.name, _pixels(figure)[None], step)
             self._writer.flush()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Closes TensorBoard's file."""
+        if self.log_dir is not None:
+            self._writer.close()
+
+
+# The functions below pass `every`, `folder` and `log_dir` on to `Picture`, and all else
+# to the function of `tfvae.plots`.
 
 
 def SampleGrid(
@@ -105,30 +109,17 @@ def SampleGrid(
     log_dir: Location = None,
     **given: Any,
 ) -> Picture:
-    """Samples of the model from one seed: see `tfvae.plots.samples`.
-
-    Args:
-        num_samples: Number of images.
-        seed: Seed for `model.sample`.
-        every: As in `Picture`.
-        folder: As in `Picture`.
-        log_dir: As in `Picture`.
-        **given: `y` or `u` for `model.sample`, if the model is conditional.
+    """`Picture` of `plots.samples`, with the arguments of both.
 
     Example:
         >>> callback = tfvae.callbacks.SampleGrid(every=10, folder="pictures")
     """
-    options = {"num_samples": num_samples, "seed": seed, **given}
-    draw = functools.partial(plots.samples, **options)
+    draw = functools.partial(plots.samples, num_samples=num_samples, seed=seed, **given)
     return Picture(draw, "samples", every=every, folder=folder, log_dir=log_dir)
 
 
 def Reconstructions(x: npt.ArrayLike, **where: Any) -> Picture:
-    """Images above their reconstructions: see `tfvae.plots.reconstructions`.
-
-    Args:
-        x: A few images `[batch, height, width, channels]`.
-        **where: `every`, `folder` and `log_dir` of `Picture`.
+    """`Picture` of `plots.reconstructions`, with the arguments of both.
 
     Example:
         >>> callback = tfvae.callbacks.Reconstructions(x[:8], folder="pictures")
@@ -145,51 +136,35 @@ def Traversals(
     steps: int = 9,
     **where: Any,
 ) -> Picture:
-    """Decoded latents, of which one moves in each row: see `tfvae.plots.traversals`.
+    """`Picture` of `plots.traversals`, with the arguments of both but for z.
 
-    Args:
-        x: One image `[1, height, width, channels]`. Its latents, encoded anew for each
-            figure, are the values of the fixed latents; by default these are 0.
-        dimensions: Latents that move, one for each row; by default all.
-        span: The moving latent takes values from `-span` to `span`.
-        steps: Images in a row.
-        **where: `every`, `folder` and `log_dir` of `Picture`.
+    The fixed latents are those of one image x, `[1, height, width, channels]`, encoded
+    anew for each figure; by default they are 0.
 
     Example:
         >>> callback = tfvae.callbacks.Traversals(every=10, log_dir="logs")
     """
-    options = {"dimensions": dimensions, "span": span, "steps": steps}
 
     def draw(model: keras.Model) -> Figure:
         z = None if x is None else model.encode(x)
-        return plots.traversals(model, z, **options)
+        return plots.traversals(model, z, dimensions=dimensions, span=span, steps=steps)
 
     return Picture(draw, "traversals", **where)
 
 
 def Manifold(*, size: int = 20, **where: Any) -> Picture:
-    """Decoded plane of two latents: see `tfvae.plots.manifold`.
-
-    Args:
-        size: Images in a row and in a column.
-        **where: `every`, `folder` and `log_dir` of `Picture`.
+    """`Picture` of `plots.manifold`, with the arguments of both.
 
     Example:
         >>> callback = tfvae.callbacks.Manifold(every=10, folder="pictures")
     """
-    draw = functools.partial(plots.manifold, size=size)
-    return Picture(draw, "manifold", **where)
+    return Picture(functools.partial(plots.manifold, size=size), "manifold", **where)
 
 
 def LatentScatter(
     x: npt.ArrayLike, labels: npt.ArrayLike | None = None, **where: Any
 ) -> Picture:
-    """Latents of data, coloured by label: see `tfvae.plots.latent_scatter`.
-
-    Args:
-        x: Data `[batch, *event_shape]`.
-        labels: Integers or texts `[batch]`.
-        **where: `every`, `folder` and `log_dir` of `Picture`.
+    """`Picture` of `plots.latent_scatter`, with the arguments of both.
 
     Example:
         >>> labels = np.arange(32) % 10
@@ -200,11 +175,7 @@ def LatentScatter(
 
 
 def KLPerDimension(x: npt.ArrayLike, **where: Any) -> Picture:
-    """Bars for the KL of each latent: see `tfvae.plots.kl_per_dimension`.
-
-    Args:
-        x: Data `[batch, *event_shape]` over which the KL is averaged.
-        **where: `every`, `folder` and `log_dir` of `Picture`.
+    """`Picture` of `plots.kl_per_dimension`: its mean over x, `[batch, *event_shape]`.
 
     Example:
         >>> callback = tfvae.callbacks.KLPerDimension(x, log_dir="logs")

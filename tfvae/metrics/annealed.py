@@ -2,7 +2,6 @@
 
 import functools
 import math
-import typing
 from collections.abc import Callable
 from typing import Annotated
 
@@ -14,14 +13,17 @@ import tensorflow_probability as tfp
 
 from tfvae import checks, seeds
 from tfvae.checks import PositiveInt
-from tfvae.metrics.marginal import Seed, by_batch, latent_variable_model
+from tfvae.metrics.marginal import by_batch, latent_variable_model
+from tfvae.seeds import Seed
 
-tfm = tfp.mcmc
+tfm, fold_in = tfp.mcmc, tf.random.experimental.stateless_fold_in
 
 Unconditional = Annotated[
     keras.Model, functools.partial(latent_variable_model, conditional=False)
 ]
 LogProb = Callable[[tf.Tensor], tf.Tensor]
+# Seed, z, log-weights and step sizes.
+State = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
 # First step size of HMC, acceptance rate to tune it to, and rate of tuning.
 START, ACCEPTANCE, RATE = 0.2, 0.65, 0.1
@@ -40,7 +42,7 @@ def ais_log_marginal(
     batch_size: PositiveInt = 100,
     seed: Seed = 0,
 ) -> np.ndarray:
-    """Annealed importance sampling of `log p(x)` for each example, in nats.
+    """Annealed importance sampling of `log p(x)` for each example, `[batch]`, in nats.
 
     Chains start at the prior and go through `p(z) p(x | z)**t` for t from 0 to 1 in
     equal steps. Each step is a move of Hamiltonian Monte Carlo with the step size that
@@ -55,9 +57,6 @@ def ais_log_marginal(
         num_leapfrog_steps: Leapfrog steps of each move.
         batch_size: Examples at once.
         seed: As in `log_marginal`.
-
-    Returns:
-        An array `[batch]` of +log p(x).
 
     Example:
         >>> tfvae.metrics.ais_log_marginal(model, x, 10, num_chains=2).shape
@@ -84,23 +83,12 @@ def ais_bounds(
     batch_size: PositiveInt = 100,
     seed: Seed = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bidirectional Monte Carlo: bounds from below and above on `log p(x)`, in nats.
+    """Bidirectional Monte Carlo: lower and upper bounds on `log p(x)`, in nats.
 
-    For x drawn from the model together with z, this z is an exact sample of `p(z | x)`.
-    Chains from z back to the prior give an upper bound in expectation, chains from the
-    prior as in `ais_log_marginal` a lower one: their distance bounds the error of both.
-
-    Args:
-        model: A latent-variable model without u, built.
-        num_examples: Number of x to draw.
-        num_steps: As in `ais_log_marginal`.
-        num_chains: As in `ais_log_marginal`.
-        num_leapfrog_steps: As in `ais_log_marginal`.
-        batch_size: As in `ais_log_marginal`.
-        seed: As in `ais_log_marginal`.
-
-    Returns:
-        Two arrays `[num_examples]`, the lower and the upper bounds.
+    For each of `num_examples` x drawn from the model together with z, this z is an
+    exact sample of `p(z | x)`. Chains from z back to the prior give an upper bound in
+    expectation, chains from the prior, as in `ais_log_marginal`, a lower one: their
+    distance bounds the error of both. Other arguments are those of `ais_log_marginal`.
 
     Example:
         >>> lower, upper = tfvae.metrics.ais_bounds(model, 3, 100, num_chains=2)
@@ -122,8 +110,7 @@ def _simulate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws z from the prior and x given z; returns x and z."""
     noise_seed, x_seed = tf.unstack(tf.random.split(_apart(seed, 3)))
-    noise = seeds.normal(noise_seed, [num_examples, model.prior.noise_dim])
-    z, _ = model.prior.from_noise(None, noise)
+    z = _from_prior(model, [num_examples], noise_seed)
     x = model.likelihood(z).sample(seed=x_seed)
     return model.check_data(x)["x"], z.numpy()
 
@@ -143,17 +130,18 @@ def _runner(
     their distribution.
     """
     sizes = tf.fill([num_steps], START)
-    some = np.random.default_rng(0).permutation(len(x))[:PILOT_ROWS]
     if len(x):
+        some = np.random.default_rng(0).permutation(len(x))[:PILOT_ROWS]
         pilot, pilot_seed = tf.constant(x[some]), _apart(seed, 2)
-        z = _start(model, PILOT_CHAINS, len(some), pilot_seed)
+        z = _from_prior(model, [PILOT_CHAINS, len(some)], fold_in(pilot_seed, 1))
         _, sizes = _anneal(model, pilot, z, sizes, leapfrogs, pilot_seed, tune=True)
 
     def run(x: tf.Tensor, *exact: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if exact:
             z, order = tf.tile(exact[0][None], [num_chains, 1, 1]), sizes[::-1]
         else:
-            z, order = _start(model, num_chains, len(x), seed), sizes
+            z = _from_prior(model, [num_chains, len(x)], fold_in(seed, 1))
+            order = sizes
         log_weight, _ = _anneal(model, x, z, order, leapfrogs, seed, back=bool(exact))
         return tf.reduce_logsumexp(log_weight, axis=0) - math.log(num_chains)
 
@@ -162,18 +150,19 @@ def _runner(
 
 def _apart(seed: Seed, number: int) -> tf.Tensor:
     """Seed that no batch has, int32 `[2]`."""
-    return tf.random.experimental.stateless_fold_in(seeds.rows(seed, 1)[0], number)
+    return fold_in(seeds.rows(seed, 1)[0], number)
 
 
-def _start(
-    model: keras.Model, num_chains: int, num_rows: int, seed: tf.Tensor
-) -> tf.Tensor:
-    """Draws `[chains, batch, latent]` from the prior."""
-    noise_seed = tf.random.experimental.stateless_fold_in(seed, 1)
-    noise_shape = [num_chains * num_rows, model.prior.noise_dim]
-    noise = seeds.normal(noise_seed, noise_shape)
-    shape = [num_chains, num_rows, model.latent_dim]
-    return tf.reshape(model.prior.from_noise(None, noise)[0], shape)
+def _from_prior(model: keras.Model, shape: list[int], seed: tf.Tensor) -> tf.Tensor:
+    """Draws z, `[*shape, latent]`."""
+    noise = seeds.normal(seed, [*shape, model.prior.noise_dim])
+    return model.prior.from_noise(None, noise)[0]
+
+
+def prior_and_joint(model: keras.Model, x: tf.Tensor) -> tuple[LogProb, LogProb]:
+    """The functions `log p(z)` and `log p(x, z)` of z `[chains, batch, latent]`."""
+    p_z = model.prior()
+    return p_z.log_prob, lambda z: p_z.log_prob(z) + model.likelihood.log_prob(x, z)
 
 
 @tf.function(autograph=False)
@@ -187,65 +176,35 @@ def _anneal(
     back: bool = False,
     tune: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Log-weights `[chains, batch]` of a run, and the tuned step sizes."""
-    p_z = model.prior()
+    """Log-weights `[chains, batch]` of a run, and the step sizes, tuned on demand."""
+    first, last = prior_and_joint(model, x)
+    if back:
+        first, last = last, first
+    num_steps = tf.constant(sizes.shape[0], tf.float32)
 
-    def log_joint(z: tf.Tensor) -> tf.Tensor:
-        return p_z.log_prob(z) + model.likelihood.log_prob(x, z)
+    def step(state: State, i: tf.Tensor) -> State:
+        seed, z, log_weight, sizes = state
+        t = tf.cast(i + 1, tf.float32) / num_steps
+        step_seed, seed = tfp.random.split_seed(seed, salt="ais_chain.seeded_one_step")
+        log_weight += (last(z) - first(z)) / num_steps
+        hmc = tfm.HamiltonianMonteCarlo(
+            lambda z: t * last(z) + (1 - t) * first(z), sizes[i], num_leapfrog_steps
+        )
+        z, results = hmc.one_step(z, hmc.bootstrap_results(z), seed=step_seed)
+        if tune:
+            sizes = _tuned(sizes, i, results.log_accept_ratio)
+        return seed, z, log_weight, sizes
 
-    first, last = (log_joint, p_z.log_prob) if back else (p_z.log_prob, log_joint)
-    _, log_weight, results = tfm.sample_annealed_importance_chain(
-        sizes.shape[0],
-        proposal_log_prob_fn=first,
-        target_log_prob_fn=last,
-        current_state=z,
-        make_kernel_fn=functools.partial(_Move, sizes, num_leapfrog_steps, tune),
-        parallel_iterations=1,
-        seed=seed,
-    )
-    return log_weight, results.inner_results.sizes
-
-
-class _Results(typing.NamedTuple):
-    inner_results: typing.Any
-    step: tf.Tensor
-    sizes: tf.Tensor
+    # With these salts draws are those of TFP's `sample_annealed_importance_chain`.
+    seed = tfp.random.sanitize_seed(seed, salt="mcmc.sample_ais_chain")
+    state = seed, z, tf.zeros(z.shape[:-1]), sizes
+    state = tf.foldl(step, tf.range(sizes.shape[0]), state, parallel_iterations=1)
+    return state[2:]
 
 
-class _Move(tfm.TransitionKernel):
-    """HMC move whose step size is that of its place in the chain."""
-
-    def __init__(
-        self, sizes: tf.Tensor, num_leapfrog_steps: int, tune: bool, log_prob: LogProb
-    ):
-        self._sizes, self._num_leapfrog_steps = sizes, num_leapfrog_steps
-        self._tune, self._log_prob = tune, log_prob
-
-    @property
-    def is_calibrated(self) -> bool:
-        return True
-
-    def bootstrap_results(self, z: tf.Tensor) -> _Results:
-        inner = self._hmc(self._sizes[0]).bootstrap_results(z)
-        return _Results(inner, tf.constant(0), self._sizes)
-
-    def one_step(
-        self, z: tf.Tensor, results: _Results, seed: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, _Results]:
-        hmc = self._hmc(results.sizes[results.step])
-        # The results that TFP keeps hold the density under the previous distribution.
-        z, inner = hmc.one_step(z, hmc.bootstrap_results(z), seed=seed)
-        sizes = self._tuned(results, inner) if self._tune else results.sizes
-        return z, _Results(inner, results.step + 1, sizes)
-
-    def _hmc(self, size: tf.Tensor) -> tfm.HamiltonianMonteCarlo:
-        return tfm.HamiltonianMonteCarlo(self._log_prob, size, self._num_leapfrog_steps)
-
-    def _tuned(self, results: _Results, inner: typing.Any) -> tf.Tensor:
-        """Step sizes, the later ones set by the acceptance of this move."""
-        ratio = inner.log_accept_ratio
-        accepted = tf.where(tf.math.is_nan(ratio), 0.0, tf.exp(tf.minimum(ratio, 0.0)))
-        surplus = tf.reduce_mean(accepted) - ACCEPTANCE
-        size = results.sizes[results.step] * tf.exp(RATE * surplus)
-        later = tf.range(self._sizes.shape[0]) > results.step
-        return tf.where(later, size, results.sizes)
+def _tuned(sizes: tf.Tensor, i: tf.Tensor, log_ratio: tf.Tensor) -> tf.Tensor:
+    """Step sizes, those after i set by the acceptance of move i."""
+    accepted = tf.exp(tf.minimum(log_ratio, 0.0))
+    accepted = tf.where(tf.math.is_nan(log_ratio), 0.0, accepted)
+    size = sizes[i] * tf.exp(RATE * (tf.reduce_mean(accepted) - ACCEPTANCE))
+    return tf.where(tf.range(sizes.shape[0]) > i, size, sizes)

@@ -12,10 +12,9 @@ import numpy as np
 from tfvae import checks, seeds
 from tfvae.checks import PositiveInt
 from tfvae.metrics.identifiability import Matrix, as_many_rows
-from tfvae.metrics.marginal import Seed
+from tfvae.seeds import Seed
 
-# Bins of each code, as in disentanglement_lib.
-BINS = 20
+BINS = 20  # of each code, as in disentanglement_lib
 
 # Codes `[rows, latent]` and factors `[rows, factors]` of the same rows.
 Rows = tuple[np.ndarray, np.ndarray]
@@ -70,10 +69,8 @@ def sap(z: Matrix, factors: Matrix, *, seed: Seed = 0) -> float:
     disentanglement_lib. Perfect codes reach 1 less chance for factors of two values,
     and far less for others, as no line tells a middle value from both its neighbours.
 
-    Args:
-        z: As in `mig`; the scale of codes matters.
-        factors: As in `mig`.
-        seed: Decides how rows are split; None draws a seed.
+    z and factors are those of `mig`; the scale of codes matters. The seed decides how
+    rows are split; None draws one.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(2, size=[2000, 2])
@@ -111,13 +108,9 @@ def dci(
     It grows a hundred trees for each value of each factor. Six codes of 10,000 rows and
     factors of 3, 6, 40, 32 and 32 values take a minute on two cores, 2,000 rows 12 s.
 
-    Args:
-        z: As in `mig`.
-        factors: As in `mig`; two or more must vary.
-        num_train: Rows to learn from: 10,000 in disentanglement_lib. If there are fewer
-            rows than `num_train + num_test`, a third or more is kept for the test.
-        num_test: Rows to test on.
-        seed: As in `sap`.
+    Arguments are those of `sap`; two or more factors must vary. Trees learn from
+    `num_train` rows, 10,000 in disentanglement_lib, and are tested on `num_test`. If
+    there are fewer rows than that, a third or more is kept for the test.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(2, size=[500, 2])
@@ -143,8 +136,7 @@ def varying_labels(z: np.ndarray, factors: np.ndarray, least: int = 1) -> np.nda
     as_many_rows(z, factors=factors)
     if (factors != np.round(factors)).any():
         checks.fail("integers", factors=factors[factors != np.round(factors)][0])
-    labels = [np.unique(column, return_inverse=True)[1] for column in factors.T]
-    labels = np.stack(labels, axis=1)
+    labels = np.stack([np.unique(f, return_inverse=True)[1] for f in factors.T], axis=1)
     return labels[:, _vary(labels, least)]
 
 
@@ -175,8 +167,7 @@ def _split(
 
 def _gap(scores: list[list[float]]) -> np.ndarray:
     """Best score less the next of each column."""
-    ordered = np.sort(scores, axis=0)
-    return ordered[-1] - ordered[-2]
+    return np.diff(np.sort(scores, axis=0)[-2:], axis=0)[0]
 
 
 def _bins(code: np.ndarray) -> np.ndarray:
@@ -205,17 +196,18 @@ def _importance(train: Rows, test: Rows) -> tuple[np.ndarray, tuple[float, ...]]
         trees = GradientBoostingClassifier(random_state=0).fit(train[0], known)
         return trees.feature_importances_, trees.score(test[0], unknown)
 
-    columns = zip(train[1].T, test[1].T, strict=True)
     # Threads suffice: trees grow outside of Python's lock.
-    parallel = Parallel(n_jobs=-1, prefer="threads")
-    learned = parallel(delayed(learn)(*column) for column in columns)
+    learned = Parallel(n_jobs=-1, prefer="threads")(
+        delayed(learn)(*column) for column in zip(train[1].T, test[1].T, strict=True)
+    )
     importance, accuracy = zip(*learned, strict=True)
     return np.stack(importance, axis=1), accuracy
 
 
 def _purity(importance: np.ndarray) -> float:
     """`1 - H(row) / log(columns)`, mean over rows weighted by their sums."""
+    from scipy.stats import entropy
+
     importance = importance + 1e-11  # a row of zeros is as impure as can be
-    share = importance / importance.sum(axis=1, keepdims=True)
-    entropy = -np.sum(share * np.log(share), axis=1) / np.log(share.shape[1])
-    return float(np.average(1 - entropy, weights=importance.sum(axis=1)))
+    impurity = entropy(importance, base=importance.shape[1], axis=1)
+    return float(np.average(1 - impurity, weights=importance.sum(axis=1)))

@@ -10,13 +10,8 @@ from tfvae import checks
 
 
 def matrix(**argument: npt.ArrayLike) -> np.ndarray:
-    """Returns the one named argument as a float64 array `[rows, columns]`.
-
-    Raises:
-        TypeError: If it holds no real numbers.
-        ValueError: If it has another rank, fewer than two rows, NaN or Inf.
-    """
-    ((name, _),) = argument.items()
+    """Returns the one named argument as a finite float64 array `[rows, columns]`."""
+    (name,) = argument
     value = checks.real(**argument).astype("float64")
     if value.ndim != 2 or len(value) < 2 or not value.shape[1]:
         shape = f"of shape {list(value.shape)}"
@@ -41,16 +36,15 @@ def mcc(
     in any order and with any signs. If the numbers of columns differ, the columns left
     over do not count. A constant column has correlation 0.
 
-    With `linear_map` it is the weak form, up to any linear map: first both sides are
-    replaced by their canonical variables, so that "pearson" gives the mean of the
-    canonical correlations. The map is fitted on these rows: give many more rows than
-    columns. Directions in which one side does not vary have correlation 0.
-
     Args:
         z: Latents, as posterior means, `[rows, latent]`.
         sources: True sources of the same rows `[rows, sources]`.
         method: "pearson", or "spearman" for ranks, ties at their mean rank.
-        linear_map: Allow any linear map of z.
+        linear_map: Allow any linear map of z (the weak form): first both sides are
+            replaced by their canonical variables, so that "pearson" gives the mean of
+            the canonical correlations. The map is fitted on these rows: give many more
+            rows than columns. Directions in which one side does not vary have
+            correlation 0.
 
     Example:
         >>> sources = np.random.default_rng(0).normal(size=[100, 2])
@@ -74,19 +68,11 @@ def mcc(
 
 @checks.checked
 def align(z: Matrix, sources: Matrix, *, method: Method = "pearson") -> np.ndarray:
-    """Latents in the order, sign and scale of the sources, for plots over them.
+    """Latents in the order, sign and scale of the sources, `[rows, sources]`.
 
-    Column j is `a * z_d + b` with the d that `mcc` matches to source j, and a and b by
-    least squares. If no latent is left for a source, or the latent is constant, column
-    j is the mean of the source.
-
-    Args:
-        z: Latents `[rows, latent]`.
-        sources: True sources of the same rows `[rows, sources]`.
-        method: Correlation that matches them, as in `mcc`.
-
-    Returns:
-        An array `[rows, sources]`.
+    Column j, to plot over source j, is `a * z_d + b` with the d that `mcc` matches to
+    source j, and a and b by least squares. If no latent is left for a source, or the
+    latent is constant, it is the mean of the source. Arguments are those of `mcc`.
 
     Example:
         >>> sources = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 4.0]])

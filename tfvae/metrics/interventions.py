@@ -10,11 +10,10 @@ from tfvae import checks
 from tfvae.checks import PositiveInt
 from tfvae.metrics.disentanglement import Rows, generator, varying_labels
 from tfvae.metrics.identifiability import Matrix
-from tfvae.metrics.marginal import Seed
+from tfvae.seeds import Seed
 
 # Rows behind one vote or point, and the least deviation of a code that counts in the
-# FactorVAE score, as in disentanglement_lib (Locatello et al., 2018,
-# https://arxiv.org/abs/1811.12359).
+# FactorVAE score, as in disentanglement_lib.
 BATCH, LEAST_DEVIATION = 64, 0.05
 
 
@@ -31,16 +30,11 @@ def factor_vae_score(
 
     A vote takes 64 rows with the same value of factor k, and the code d of least
     variance among them, relative to its variance among all rows. Each code then stands
-    for the factor of most of its training votes; the score is the share of the other
-    votes that this gets right. Chance is one over the number of factors. Codes with a
-    deviation below 0.05 are left out; without any code the score is 0.
-
-    Args:
-        z: As in `mig`.
-        factors: As in `mig`; two or more must vary.
-        num_train: Votes to learn from, at least one for each factor.
-        num_eval: Votes to test on.
-        seed: Decides which rows vote; None draws a seed.
+    for the factor of most of its `num_train` votes; the score is the share of
+    `num_eval` other votes that this gets right. Chance is one over the number of
+    factors. Codes with a deviation below 0.05 are left out; without any code the score
+    is 0. z and factors are those of `mig`; two or more factors must vary, and each
+    needs a vote to learn from. The seed decides which rows vote; None draws one.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(4, size=[1000, 2])
@@ -55,12 +49,13 @@ def factor_vae_score(
     factors = varying_labels(z, factors, least=2)
     num_train = checks.integer(minimum=factors.shape[1], num_train=num_train)
     rng = generator(seed)
-    z = z[:, np.std(z, axis=0, ddof=1) >= LEAST_DEVIATION]
-    if not z.shape[1]:
+    scale = np.std(z, axis=0, ddof=1)
+    varies = scale >= LEAST_DEVIATION
+    if not varies.any():
         return 0.0
-    z = z / np.std(z, axis=0, ddof=1)
-    named = np.argmax(_votes((z, factors), num_train, rng), axis=0)
-    right = _votes((z, factors), num_eval, rng)[named, range(len(named))]
+    data = z[:, varies] / scale[varies], factors
+    named = np.argmax(_votes(data, num_train, rng), axis=0)
+    right = _votes(data, num_eval, rng)[named, range(len(named))]
     return float(right.sum() / num_eval)
 
 
@@ -76,18 +71,12 @@ def beta_vae_score(
     """beta-VAE score: accuracy of a linear classifier of the factor that pairs share.
 
     A point is `mean |z_1 - z_2|` over 64 pairs of rows, each pair with one value of
-    factor k; logistic regression learns k from it, and is tested on other points.
-    Chance is one over the number of factors.
+    factor k; logistic regression learns k from `num_train` points, and is tested on
+    `num_eval` others. Chance is one over the number of factors. Arguments are those of
+    `factor_vae_score`.
 
     Never report it alone: it saturates. A linear classifier of all codes together also
     names the factors of entangled codes, so that many models reach 1.
-
-    Args:
-        z: As in `mig`.
-        factors: As in `mig`; two or more must vary.
-        num_train: Points to learn from, at least one for each factor.
-        num_eval: Points to test on.
-        seed: As in `factor_vae_score`.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(4, size=[1000, 2])
@@ -122,9 +111,7 @@ def _votes(data: Rows, number: int, rng: np.random.Generator) -> np.ndarray:
     return votes
 
 
-def _differences(
-    data: Rows, number: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _differences(data: Rows, number: int, rng: np.random.Generator) -> Rows:
     """Points `mean |z_1 - z_2|` and the factors that their pairs share."""
     z, factors = data
     counts = _counts(factors.shape[1], number)

@@ -1,6 +1,6 @@
 """Information in the latents: active units, KL by dimension, mutual information."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -9,7 +9,9 @@ import tensorflow_probability as tfp
 
 from tfvae import checks, seeds
 from tfvae.checks import NonNegativeFloat
-from tfvae.metrics.marginal import Data, Model, Seed
+from tfvae.conditional import LatentDistribution
+from tfvae.metrics.marginal import Data, Model
+from tfvae.seeds import Seed
 
 tfd = tfp.distributions
 
@@ -22,53 +24,34 @@ Moments = tuple[tf.Tensor, tf.Tensor, float]
 
 @checks.checked
 def kl_per_dimension(model: Model, x: Data) -> np.ndarray:
-    """Mean over examples of `KL(q(z_d | x) || p(z_d))` for each latent d, in nats.
+    """Mean over x of `KL(q(z_d | x) || p(z_d))` for each latent d, `[latent]`, in nats.
 
     For a factorized posterior they sum to the model's KL. For another Gaussian they are
     the divergences of its marginals. For any other posterior they are the divergences
     of the Gaussians with the moments of 200 draws: with a standard normal prior at most
-    those of the marginals, up to a sampling error of about 0.01 nats.
-
-    Args:
-        model: A latent-variable model.
-        x: Data, as in `log_marginal`.
-
-    Returns:
-        An array `[latent]`.
+    those of the marginals, up to a sampling error of about 0.01 nats. Arguments are
+    those of `log_marginal`.
 
     Example:
         >>> tfvae.metrics.kl_per_dimension(model, x).shape
         (2,)
     """
-    loc, scale, _ = _moments(model, x)
-    q, p = tfd.Normal(loc, scale), tfd.Normal(*_prior_moments(model, x))
-    return np.mean(tfd.kl_divergence(q, p), axis=0)
-
-
-def _prior_moments(model: keras.Model, x: Data) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and deviation of the prior: `[latent]`, or `[batch, latent]` given u."""
+    loc, scale, _ = _posterior_moments(model, x)
     if u := model.condition:
         p_z = model.prior(u.context(model.check_data(x)[u.name]))
-        return p_z.mean(), p_z.stddev()
-    noise = seeds.normal(seeds.rows(0, 1)[0], [10_000, model.prior.noise_dim])
-
-    def draw() -> tf.Tensor:
-        return model.prior.from_noise(None, noise)[0]
-
-    return _moments_of(model.prior(), draw)[:2]
+        p = tfd.Normal(p_z.mean(), p_z.stddev())
+    else:
+        p = tfd.Normal(*_moments(model.prior, None, [10_000])[:2])
+    return np.mean(tfd.kl_divergence(tfd.Normal(loc, scale), p), axis=0)
 
 
 @checks.checked
 def active_units(model: Model, x: Data, threshold: NonNegativeFloat = 0.01) -> int:
-    """Number of latents d with `Var_x(E[z_d | x]) > threshold`.
+    """Number of latents d with `Var_x(E[z_d | x]) > threshold`, 0.01 in the paper.
 
     For a posterior that is no Gaussian, `E[z_d | x]` is the mean of 200 draws. The
-    variance that this mean adds by chance is subtracted.
-
-    Args:
-        model: A latent-variable model.
-        x: Data, as in `log_marginal`.
-        threshold: Variance above which a latent counts; 0.01 in the paper.
+    variance that this mean adds by chance is subtracted. The model and x are those of
+    `log_marginal`.
 
     Example:
         >>> tfvae.metrics.active_units(model, np.zeros([3, 8, 8, 1]))
@@ -78,7 +61,7 @@ def active_units(model: Model, x: Data, threshold: NonNegativeFloat = 0.01) -> i
         Burda et al., Importance Weighted Autoencoders, 2015,
         https://arxiv.org/abs/1509.00519
     """
-    loc, scale, draws = _moments(model, x)
+    loc, scale, draws = _posterior_moments(model, x)
     variance = np.var(loc, axis=0) - np.mean(scale**2, axis=0) / draws
     return int((variance > threshold).sum())
 
@@ -90,12 +73,8 @@ def mutual_information(model: Model, x: Data, seed: Seed = 0) -> float:
     `mean(log q(z | x) - log q(z))` with one draw of z for each example and the
     aggregated posterior `q(z) = mean over the data of q(z | x)`. It is at most the mean
     KL and at most the log of the number of examples. Its cost grows with the square of
-    that number, as the density of each z is taken given each x.
-
-    Args:
-        model: A model with a Gaussian posterior.
-        x: Data, as in `log_marginal`.
-        seed: As in `log_marginal`.
+    that number, as the density of each z is taken given each x. The posterior must be
+    Gaussian; arguments are those of `log_marginal`.
 
     Example:
         >>> round(tfvae.metrics.mutual_information(model, np.zeros([3, 8, 8, 1])), 3)
@@ -111,49 +90,41 @@ def mutual_information(model: Model, x: Data, seed: Seed = 0) -> float:
         checks.fail("a model with a Gaussian posterior", model=model)
     z, log_q = q.experimental_sample_and_log_prob(seed=seeds.rows(seed, 1)[0])
     rows = max(1, 4_000_000 // (len(params) * model.latent_dim))
-    pairs = [
-        tf.reduce_logsumexp(q.log_prob(z[i : i + rows, None]), axis=1)
-        for i in range(0, len(z), rows)
-    ]
-    log_aggregate = tf.concat(pairs, axis=0) - np.log(len(params))
-    return float(tf.reduce_mean(log_q - log_aggregate))
+    aggregate = tfd.MixtureSameFamily(tfd.Categorical(tf.zeros([len(params)])), q)
+    parts = [aggregate.log_prob(z[i : i + rows]) for i in range(0, len(z), rows)]
+    return float(tf.reduce_mean(log_q - tf.concat(parts, axis=0)))
 
 
 def _params(model: keras.Model, x: Data) -> Iterator[tf.Tensor]:
     """Parameters of `q(z | x)` for parts of the data."""
     data = model.check_data(x)
     for i in range(0, max(len(data["x"]), 1), ROWS):
-        part = {name: tf.constant(value[i : i + ROWS]) for name, value in data.items()}
-        yield model.posterior_params(tuple(part.values()))
+        part = [tf.constant(value[i : i + ROWS]) for value in data.values()]
+        yield model.posterior_params(tuple(part))
 
 
-def _moments(model: keras.Model, x: Data) -> Moments:
+def _posterior_moments(model: keras.Model, x: Data) -> Moments:
     """Moments of `q(z | x)`, `[batch, latent]`."""
     parts = [
-        _moments_of_part(model, params, i) for i, params in enumerate(_params(model, x))
+        _moments(model.posterior, params, [DRAWS, len(params)], part)
+        for part, params in enumerate(_params(model, x))
     ]
     loc, scale, draws = zip(*parts, strict=True)
     return tf.concat(loc, axis=0), tf.concat(scale, axis=0), draws[0]
 
 
-def _moments_of_part(model: keras.Model, params: tf.Tensor, part: int) -> Moments:
-    q = model.posterior.distribution(params)
-
-    def draw() -> tf.Tensor:
-        shape = [DRAWS, len(params), model.posterior.noise_dim]
-        noise = seeds.normal(tf.constant([0, part]), shape)
-        return model.posterior.from_noise(params, noise)[0]
-
-    return _moments_of(q, draw)
-
-
-def _moments_of(
-    distribution: tfd.Distribution, draw: Callable[[], tf.Tensor]
+def _moments(
+    layer: LatentDistribution, params: tf.Tensor | None, shape: list[int], part: int = 0
 ) -> Moments:
-    """Moments in closed form, or of draws `[samples, batch, latent]`."""
+    """Moments in closed form, or of draws of a shape whose first size is their number.
+
+    The number of the part is the seed of the draws.
+    """
+    distribution = layer.distribution(params)
     if is_gaussian(distribution):
         return distribution.mean(), distribution.stddev(), np.inf
-    z = draw()
+    noise = seeds.normal(tf.constant([0, part]), [*shape, layer.noise_dim])
+    z, _ = layer.from_noise(params, noise)
     return tf.reduce_mean(z, axis=0), tf.math.reduce_std(z, axis=0), len(z)
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfvae import checks, seeds
 from tfvae.checks import EventShape, PositiveInt
+from tfvae.seeds import Seed
 
 # Decoder rows at once: large enough for the matrix kernels, small in memory.
 ROWS = 4_000
@@ -28,7 +29,6 @@ def latent_variable_model(model: Any, conditional: bool = True) -> Any:
 
 Model = Annotated[keras.Model, latent_variable_model]
 Data = npt.ArrayLike | tuple[npt.ArrayLike, npt.ArrayLike] | tf.data.Dataset
-Seed = int | keras.random.SeedGenerator | None
 
 
 @checks.checked
@@ -40,22 +40,19 @@ def log_marginal(
     batch_size: PositiveInt = 100,
     seed: Seed = 0,
 ) -> np.ndarray:
-    """Importance-sampled `log p(x)` of each example, in nats: the IWAE bound.
+    """Importance-sampled `log p(x)` for each example, `[batch]`, in nats.
 
-    `log(mean(exp(log p(x, z) - log q(z | x))))` over exactly `num_samples` draws from
-    `q(z | x)`, accumulated in chunks of bounded memory. In expectation it is at most
-    log p(x), and rises towards it with the number of draws.
+    The IWAE bound `log(mean(exp(log p(x, z) - log q(z | x))))` over exactly
+    `num_samples` draws from `q(z | x)`, accumulated in chunks of bounded memory. In
+    expectation it is at most log p(x), and rises towards it with the number of draws.
 
     Args:
         model: A latent-variable model.
-        x: Data `[batch, *event_shape]`, or a pair (x, u) for a model with u, or a data
-            set of either.
+        x: Data `[batch, *event_shape]`, for a model with u a pair (x, u), or a data set
+            of either.
         num_samples: Draws for each example; one gives the ELBO in expectation.
         batch_size: Examples at once.
         seed: The same seed gives the same draws; None draws a seed.
-
-    Returns:
-        An array `[batch]` of +log p(x).
 
     Example:
         >>> tfvae.metrics.log_marginal(model, x, 10).shape
@@ -72,14 +69,7 @@ def log_marginal(
 def by_batch(
     function: Callable[..., npt.ArrayLike], batch_size: int, seed: Seed, *arrays: Any
 ) -> np.ndarray:
-    """Calls `function(*rows, seed=...)` for batches of rows and joins the results.
-
-    Args:
-        function: From tensors `[rows, ...]` and an int32 `[2]` seed to `[rows]`.
-        batch_size: Rows at once.
-        seed: Root of the seeds of all batches.
-        *arrays: Arrays of the same length.
-    """
+    """Joins `function(*rows, seed=...)` over batches of rows, each with its seed."""
     starts = range(0, len(arrays[0]), batch_size)
     parts = [
         function(*(tf.constant(a[i : i + batch_size]) for a in arrays), seed=batch_seed)
@@ -90,14 +80,11 @@ def by_batch(
 
 @checks.checked
 def bits_per_dim(nats: npt.ArrayLike, event_shape: EventShape) -> np.ndarray:
-    """Bits for each element of x: `-nats / (log(2) * dims)` for a log-density.
+    """Bits for each element of x, `-nats / (log(2) * dims)`, of the shape of `nats`.
 
     Args:
         nats: log p(x) or a bound on it, of any shape.
         event_shape: Shape of one x.
-
-    Returns:
-        An array of the shape of `nats`.
 
     Example:
         >>> float(tfvae.metrics.bits_per_dim(-math.log(2) * 784, (28, 28, 1)))
@@ -109,9 +96,8 @@ def bits_per_dim(nats: npt.ArrayLike, event_shape: EventShape) -> np.ndarray:
 def _log_marginal(
     model: keras.Model, num_samples: int, *inputs: tf.Tensor, seed: tf.Tensor
 ) -> np.ndarray:
-    num_rows = len(inputs[0])
-    chunk = max(1, min(num_samples, ROWS // max(1, num_rows)))
-    total = np.full(num_rows, -np.inf, "float32")
+    chunk = max(1, min(num_samples, ROWS // max(1, len(inputs[0]))))
+    total = -np.inf
     for i, start in enumerate(range(0, num_samples, chunk)):
         size = min(chunk, num_samples - start)
         chunk_seed = tf.random.experimental.stateless_fold_in(seed, i)

@@ -32,15 +32,14 @@ def frechet_distance(
     """Frechet distance of two Gaussians fitted to features: FID, with any network.
 
     `|m - m'|**2 + tr(C + C' - 2 (C C')**(1/2))` with means m, m' and covariances C, C',
-    in squared units of the features. It is 0 for equal Gaussians. Finite data bias it
-    upwards: compare distances from equal numbers of rows only, and compute the distance
-    of two halves of the data too.
+    in squared units of the features; 0 if they are equal. Finite data bias it upwards:
+    compare distances from equal numbers of rows only, and compute the distance of two
+    halves of the data too.
 
     Args:
         real: Data, `[rows, ...]`; without a network features `[rows, features]`.
         generated: Generated data in the same form.
-        network: A Keras model to features `[batch, features]`, such as an inner layer
-            of a classifier.
+        network: Model to `[batch, features]`: a classifier without its last layer.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=[1000, 3])
@@ -54,7 +53,8 @@ def frechet_distance(
     real, generated = _features(real, generated, network)
     shift = real.mean(axis=0) - generated.mean(axis=0)
     a, b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (real, generated))
-    root = _root(a)
+    values, vectors = np.linalg.eigh(a)
+    root = (vectors * values.clip(min=0) ** 0.5) @ vectors.T
     # C C' has the eigenvalues of a symmetric matrix, which may be singular.
     both = np.linalg.eigvalsh(root @ b @ root).clip(min=0)
     square = np.sum(shift**2) + np.trace(a) + np.trace(b) - 2 * np.sum(both**0.5)
@@ -71,11 +71,8 @@ def inception(event_shape: ImageShape, weights: str | None = "imagenet") -> kera
 
     Args:
         event_shape: `(height, width, channels)` of the images, 1 or 3 channels.
-        weights: As in `keras.applications.InceptionV3`: `"imagenet"` (downloaded once),
-            a file of weights, or None for random weights.
-
-    Raises:
-        ConnectionError: If the weights cannot be downloaded.
+        weights: As in `keras.applications.InceptionV3`: `"imagenet"` (downloaded once,
+            or a ConnectionError), a file of weights, or None for random weights.
 
     Example:
         >>> tfvae.metrics.inception((28, 28, 1), weights=None).output_shape
@@ -113,14 +110,10 @@ def precision_recall(
     """Share of generated points among the data, and of data among the generated.
 
     The support of a set is the union of balls around its points, each reaching to the
-    k-th neighbour in the set. Precision is the share of generated points in the support
-    of the data; recall is the share of data in the support of the generated points.
-
-    Args:
-        real: As in `frechet_distance`.
-        generated: As in `frechet_distance`.
-        network: As in `frechet_distance`.
-        k: Rank of the neighbour, less than the rows of either side.
+    k-th neighbour in the set; k must be less than the rows of either side. Precision is
+    the share of generated points in the support of the data; recall is the share of
+    data in the support of the generated points. The other arguments are those of
+    `frechet_distance`.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=[500, 2])
@@ -133,9 +126,8 @@ def precision_recall(
     """
     real, generated = _features(real, generated, network)
     k = checks.integer(maximum=min(len(real), len(generated)) - 1, k=k)
-    return PrecisionRecall(
-        _share_within(generated, real, k), _share_within(real, generated, k)
-    )
+    precision, recall = _share(generated, real, k), _share(real, generated, k)
+    return PrecisionRecall(precision, recall)
 
 
 @checks.checked
@@ -144,12 +136,8 @@ def modes_covered(
 ) -> int:
     """Number of classes that hold enough generated examples.
 
-    A class needs `least * rows / num_classes` of them, and one at the least.
-
-    Args:
-        labels: Classes of generated examples, predicted by a classifier, `[rows]`.
-        num_classes: Number of classes.
-        least: Fraction of an even share, `1 / num_classes`, that a class needs.
+    A class needs `least * rows / num_classes` of them, and one at the least. The labels
+    `[rows]` of the generated examples are predicted by a classifier.
 
     Example:
         >>> tfvae.metrics.modes_covered([0] * 50 + [1] * 49 + [2], 3)
@@ -163,10 +151,8 @@ def modes_covered(
 def sharpness(x: npt.ArrayLike) -> float:
     """Mean variance of the Laplacian of images, in squared units of x; low for blur.
 
-    The Laplacian is `4 x` less the sum of the four neighbours, at inner pixels.
-
-    Args:
-        x: Images `[batch, height, width, channels]`.
+    The Laplacian is `4 x` less the sum of the four neighbours, at inner pixels of
+    images `[batch, height, width, channels]`.
 
     Example:
         >>> tfvae.metrics.sharpness(np.ones([2, 8, 8, 1]))
@@ -180,12 +166,6 @@ def sharpness(x: npt.ArrayLike) -> float:
     inner = 4 * x[:, 1:-1, 1:-1]
     inner -= x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
     return float(inner.var(axis=(1, 2)).mean())
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """Symmetric square root of a covariance, which may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * values.clip(min=0) ** 0.5) @ vectors.T
 
 
 def _features(
@@ -218,12 +198,12 @@ def _predicted(network: keras.Model, **side: npt.ArrayLike) -> np.ndarray:
     return features
 
 
-def _share_within(points: np.ndarray, of: np.ndarray, k: int) -> float:
-    """Share of points in the support `of` a set, see `precision_recall`."""
+def _share(points: np.ndarray, data: np.ndarray, k: int) -> float:
+    """Share of points in the support of the data, see `precision_recall`."""
     from scipy.spatial.distance import cdist
     from sklearn.neighbors import NearestNeighbors
 
-    radii = NearestNeighbors(n_neighbors=k + 1).fit(of).kneighbors(of)[0][:, -1]
+    radii = NearestNeighbors(n_neighbors=k + 1).fit(data).kneighbors(data)[0][:, -1]
     parts = np.array_split(points, -(-len(points) // 1000))
-    within = [(cdist(part, of) <= radii).any(1) for part in parts]
+    within = [(cdist(part, data) <= radii).any(1) for part in parts]
     return float(np.mean(np.concatenate(within)))

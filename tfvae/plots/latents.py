@@ -15,14 +15,10 @@ ACTIVE = 0.01  # nats: a latent with a greater KL carries information
 def latent_scatter(
     model: keras.Model, x: npt.ArrayLike, labels: npt.ArrayLike | None = None
 ) -> Figure:
-    """Latents of `x` in the plane, in one colour for each label.
+    """Latents `model.encode(x)` in the plane, in one colour for each label.
 
-    With more than two latents, their first two principal components are drawn.
-
-    Args:
-        model: Model with `encode` and at least two latents.
-        x: Data for `model.encode`.
-        labels: Integers or texts `[batch]`.
+    Labels are integers or texts, `[batch]`. With more than two latents, their first two
+    principal components are drawn.
 
     Example:
         >>> figure = tfvae.plots.latent_scatter(model, x, np.arange(32) % 2)
@@ -47,11 +43,8 @@ def latent_scatter(
 def kl_per_dimension(kl: npt.ArrayLike) -> Figure:
     """Bars for the KL of each latent from the prior, greatest first.
 
-    Args:
-        kl: `[latent]` in nats, from `tfvae.metrics.kl_per_dimension`.
-
-    Returns:
-        A figure, whose title counts the latents above 0.01 nats.
+    The KLs, `[latent]` in nats, are those of `tfvae.metrics.kl_per_dimension`. The
+    title counts the latents above 0.01 nats.
 
     Example:
         >>> figure = tfvae.plots.kl_per_dimension([0.002, 2.5, 1.1])

@@ -24,11 +24,7 @@ def samples(
 ) -> Figure:
     """Samples of the model; the same seed and weights give the same picture.
 
-    Args:
-        model: Model of images with `sample`.
-        num_samples: Number of images.
-        seed: Seed for `model.sample`.
-        **given: `y` or `u` for `model.sample`, if the model is conditional.
+    All arguments go to `model.sample`: y or u as well, if the model is conditional.
 
     Example:
         >>> figure = tfvae.plots.samples(model, 16)
@@ -38,18 +34,13 @@ def samples(
 
 
 def reconstructions(model: keras.Model, x: npt.ArrayLike) -> Figure:
-    """Images above their reconstructions.
-
-    Args:
-        model: Model with `reconstruct`.
-        x: A few images `[batch, height, width, channels]` in [0, 1].
+    """Images `[batch, height, width, channels]` in [0, 1] above their reconstructions.
 
     Example:
         >>> figure = tfvae.plots.reconstructions(model, x[:4])
     """
-    pairs = np.clip(np.concatenate([x, model.reconstruct(x)]), 0, 1)
     labels = ["original", "reconstruction"]
-    return image_grid(pairs, columns=len(x), row_labels=labels)
+    return _rows([x, model.reconstruct(x)], row_labels=labels)
 
 
 def attribute(
@@ -61,11 +52,8 @@ def attribute(
 ) -> Figure:
     """Images above their reconstructions with less and more of an attribute.
 
-    Args:
-        model: Model with `encode` and `decode`.
-        x: A few images `[batch, height, width, channels]` in [0, 1].
-        vector: Direction `[latent]` of the attribute, from `model.attribute_vector`.
-        amounts: For each row, the multiple of `vector` that is added to z.
+    Images are `[batch, height, width, channels]` in [0, 1]. Row i adds `amounts[i]`
+    times the vector, `[latent]`, to z: see `model.attribute_vector`.
 
     Example:
         >>> vector = model.attribute_vector(x, np.arange(32) % 2)
@@ -78,8 +66,7 @@ def attribute(
         checks.fail(f"of shape {list(z.shape[1:])}", vector=vector)
     rows = [x, *(model.decode(z + amount * vector) for amount in amounts)]
     labels = ["original", *(f"{amount:+g}" for amount in amounts)]
-    images = np.clip(np.concatenate(rows), 0, 1)
-    return image_grid(images, columns=len(x), row_labels=labels)
+    return _rows(rows, row_labels=labels)
 
 
 @checks.checked
@@ -93,12 +80,8 @@ def completions(
 ) -> Figure:
     """In each row an image, its observed pixels, and completions drawn by the model.
 
-    Args:
-        model: Model with `complete`.
-        x: A few images `[batch, height, width, channels]` in [0, 1].
-        observed: Booleans that broadcast to the shape of x.
-        num_completions: Draws for each image.
-        seed: Seed for `model.complete`.
+    Images x are `[batch, height, width, channels]` in [0, 1]; `observed` are booleans
+    that broadcast to them. The model has a method `complete`, as `MADE` does.
 
     Example:
         >>> model = tfvae.MADE(tfvae.layers.MaskedAutoencoder((8, 8, 1)))
@@ -108,13 +91,11 @@ def completions(
     x, count = np.asarray(x), num_completions
     observed = checks.booleans(x.shape, observed=observed)
     repeated = [np.repeat(a, count, axis=0) for a in (x, observed)]
-    drawn = np.reshape(
-        model.complete(*repeated, seed=seed), [len(x), count, *x.shape[1:]]
-    )
-    rows = np.concatenate([np.stack([x, np.where(observed, x, 0.5)], 1), drawn], 1)
-    labels = ["original", "observed", *[""] * count]
-    images = np.clip(rows.reshape(-1, *x.shape[1:]), 0, 1)
-    return image_grid(images, columns=count + 2, column_labels=labels)
+    drawn = model.complete(*repeated, seed=seed)
+    shown = np.where(observed, x, 0.5)
+    drawn = np.reshape(drawn, [len(x), count, *x.shape[1:]])
+    rows = np.concatenate([np.stack([x, shown], axis=1), drawn], axis=1)
+    return _rows(rows, column_labels=["original", "observed", *[""] * count])
 
 
 @checks.checked
@@ -127,11 +108,8 @@ def interpolations(
 ) -> Figure:
     """Decoded straight lines between latents, `z(t) = (1 - t) z_start + t z_end`.
 
-    Args:
-        model: Model with `encode` and `decode`.
-        x_start: Images `[batch, *event_shape]`, whose latents start the rows.
-        x_end: As many images, whose latents end the rows.
-        steps: Images in a row, both ends included.
+    Row i leads in `steps` images from `x_start[i]` to `x_end[i]`, both of which are
+    arrays of images `[batch, *event_shape]`.
 
     Example:
         >>> figure = tfvae.plots.interpolations(model, x[:3], x[3:6])
@@ -154,14 +132,14 @@ def traversals(
     span: NonNegativeFloat = 3.0,
     steps: Steps = 9,
 ) -> Figure:
-    """Decoded latents: in each row one of them moves and the others are fixed.
+    """Decoded latents: in each row one moves from `-span` to `span`, others are fixed.
 
     Args:
         model: Model with `decode`.
         z: Values of the fixed latents, `[latent]` or `[1, latent]`, for instance
             `model.encode(x[:1])`; by default 0.
         dimensions: Latents that move, one for each row; by default all.
-        span: The moving latent takes values from `-span` to `span`.
+        span: Greatest value of the moving latent.
         steps: Images in a row.
 
     Example:
@@ -178,10 +156,8 @@ def traversals(
     values = np.linspace(-span, span, steps)
     rows = np.tile(z, [len(dimensions), steps, 1])
     rows[range(len(dimensions)), :, dimensions] = values
-    labels = {
-        "row_labels": [f"$z_{{{i}}}$" for i in dimensions],
-        "column_labels": [f"{value:.2f}" for value in values],
-    }
+    labels = {"row_labels": [f"$z_{{{i}}}$" for i in dimensions]}
+    labels["column_labels"] = [f"{value:.2f}" for value in values]
     return _decoded(model, rows, title="Latent traversals", **labels)
 
 
@@ -189,12 +165,8 @@ def traversals(
 def manifold(model: keras.Model, *, size: PositiveInt = 20) -> Figure:
     """Decoded plane of two latents, equally spaced in probability.
 
-    Each latent takes the values `Phi^-1((i + 0.5) / size)`, where `Phi` is the standard
-    normal CDF; z_0 grows to the right and z_1 upwards.
-
-    Args:
-        model: Model with `decode` and two latents.
-        size: Images in a row and in a column.
+    Each latent takes the `size` values `Phi^-1((i + 0.5) / size)`, where `Phi` is the
+    standard normal CDF; z_0 grows to the right and z_1 upwards.
 
     Example:
         >>> figure = tfvae.plots.manifold(model, size=10)
@@ -218,4 +190,10 @@ def manifold(model: keras.Model, *, size: PositiveInt = 20) -> Figure:
 
 def _decoded(model: keras.Model, z: np.ndarray, **labels: Any) -> Figure:
     images = model.decode(z.reshape(-1, z.shape[-1]).astype("float32"))
-    return image_grid(np.clip(images, 0, 1), columns=z.shape[1], **labels)
+    return _rows(np.reshape(images, [*z.shape[:-1], *images.shape[1:]]), **labels)
+
+
+def _rows(rows: Sequence[npt.ArrayLike], **labels: Any) -> Figure:
+    """Grid of rows of images, which are clipped to [0, 1]."""
+    images = np.clip(np.concatenate(rows), 0, 1)
+    return image_grid(images, columns=len(rows[0]), **labels)
