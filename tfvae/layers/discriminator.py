@@ -19,8 +19,9 @@ class Discriminator(Configurable, keras.layers.Layer):
     """Tells data from generated x: `logit(x) = w . h(x) + b`, and inner features.
 
     For given densities the best one has `logit(x) = log p_data(x) - log p_gen(x)`. With
-    labels y, `v[y] . h(x)` is added to the logit (projection). A call returns logits
-    `[batch]` and features `[batch, ...]`, both float32.
+    labels y, `v[y] . h(x)` is added to the logit (projection). A call with x, and with
+    y one-hot if there are classes, returns logits `[batch]` and features `[batch,
+    ...]`, both float32.
 
     Args:
         network: Keras model from x to h, `[batch, ...]`, which is flattened. It does
@@ -32,10 +33,6 @@ class Discriminator(Configurable, keras.layers.Layer):
         spectral_normalization: If True, the kernels of dense and convolutional layers
             get spectral norm 1, by `keras.layers.SpectralNormalization`, from the first
             training step on. The network is copied then, with its weights.
-
-    Call arguments:
-        x: `[batch, *event_shape]`.
-        y: Labels one-hot `[batch, num_classes]`, if there are classes.
 
     Raises:
         ValueError: If `feature_layer` or `spectral_normalization` is given and the

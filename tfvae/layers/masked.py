@@ -177,14 +177,11 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         last = {"strict": True, "kernel_initializer": kernel_initializer, **kept}
         self.masked = [MaskedDense(*d, **kept) for d in itertools.pairwise(degrees)]
         self.masked.append(MaskedDense(degrees[-1], outputs, **last))
-        self.shortcut = []
-        if direct:
-            layer = MaskedDense(self.places, outputs, use_bias=False, **last)
-            self.shortcut.append(layer)
+        kept["use_bias"] = last["use_bias"] = False
+        shortcuts = [self.places] if direct else []
+        self.shortcut = [MaskedDense(d, outputs, **last) for d in shortcuts]
         widths = [*hidden_units, outputs.shape[-1]] if context_dim else []
-        self._conditioners = [
-            keras.layers.Dense(units, use_bias=False, **kept) for units in widths
-        ]
+        self._conditioners = [keras.layers.Dense(n, **kept) for n in widths]
 
     def build(self, x_shape: tuple | None = None) -> None:
         if self.built:
@@ -194,9 +191,7 @@ class MaskedMLP(Configurable, keras.layers.Layer):
         for layer in self._conditioners:
             layer.build((None, self.context_dim))
 
-    def call(
-        self, x: tf.Tensor, context: Context = None, mask_index: Int = 0
-    ) -> tf.Tensor:
+    def call(self, x: tf.Tensor, context: Context = None, mask_index: Int = 0) -> Any:
         checks.width(self.dim, "dim", x=x)
         checks.width(self.context_dim, "context_dim", context=context)
         params, shifts = x, self.shifts(context)

@@ -30,20 +30,17 @@ class PixelNetwork(AutoregressiveNetwork):
 
     The order is row by row, and channel by channel within a pixel: red, green, blue.
     Under a mixed policy the network computes in the dtype of its weights, like its
-    sampling.
+    sampling. The arguments left out here are those of `AutoregressiveNetwork`.
 
     Args:
         event_shape: Shape of one image, `(height, width, channels)`.
         filters: Number of features of a block, `channels` or more.
         num_blocks: Number of blocks.
-        params_size: Number of parameters for each element, as the likelihood expects.
         kernel_size: Rows and columns of a block's window, an odd number.
         first_kernel_size: Rows and columns of the first layer's window, 3 or more.
-        context_dim: Size of the context, an input to all pixels; 0 for none.
     """
 
-    # Number of values that a context adds to in each block, in units of `filters`.
-    context_width = 4
+    context_width = 4  # values that a context adds to in a block, over `filters`
 
     def __init__(
         self,
@@ -95,34 +92,29 @@ class PixelNetwork(AutoregressiveNetwork):
     def generate(
         self, choose: Draw, num_rows: Int, context: Context = None, mask_index: Int = 0
     ) -> tf.Tensor:
-        """See `AutoregressiveNetwork`; keeps intermediate results of earlier pixels.
-
-        The features of a pixel are computed once for each of its channels.
-        """
+        """See `AutoregressiveNetwork`; keeps intermediate results of earlier pixels."""
         height, width, channels = self.event_shape
         reach = self.first_kernel_size // 2
         shifts, columns = self._shifts(context), reach + width + reach
         above = [num_rows, reach, columns, channels]
         size = [num_rows, reach + 1, reach + 1 + reach, channels]
 
-        def step(place: tf.Tensor, x: tf.Tensor, memory: list) -> tuple:
+        def step(place: tf.Tensor, x: tf.Tensor, old: list) -> tuple:
             i, j = place // width, place % width
-            memory = tf.cond(
-                tf.equal(j, 0),
-                lambda: self.next_row(
-                    i, tf.slice(x, [0, i, 0, 0], above), memory, shifts
-                ),
-                lambda: memory,
-            )
+
+            def next_row() -> list:
+                return self.next_row(i, tf.slice(x, [0, i, 0, 0], above), old, shifts)
+
+            memory = tf.cond(tf.equal(j, 0), next_row, lambda: old)
             here = _at(reach + i, reach + height)[:, None] & _at(reach + j, columns)
-            for channel in range(channels):
+            for channel in range(channels):  # the features anew for each
                 window = tf.slice(x, [0, i, j, 0], size)
-                y, new_memory = self.at(j, window, memory, shifts)
+                y, new = self.at(j, window, memory, shifts)
                 params = self.by_element(self._to_params(y), channels)
                 value = choose(place * channels + channel, params[:, channel])
                 now = here[..., None] & (np.arange(channels) == channel)
                 x = tf.where(now, value[:, None, None, None], x)
-            return place + 1, x, new_memory
+            return place + 1, x, new
 
         x = tf.zeros([num_rows, reach + height, columns, channels])
         x, _ = for_each(height * width, step, x, self.start(num_rows))

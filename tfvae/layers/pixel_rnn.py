@@ -170,11 +170,10 @@ class DiagonalBiLSTM(RecurrentNetwork):
         return widen(from_left + tf.pad(above, [[1, 0], [0, 0], [0, 0], [0, 0]]))
 
     def start(self, num_rows: Int) -> list:
-        """Inputs and states for each block.
+        """Inputs and states for each block, `(inputs, above, here, h, c, from_right)`.
 
-        The inputs in this row; the h from the left of the row above, of this row and of
-        the pixel before; the c of the pixel before; the h from the right of the row
-        above.
+        Those are the inputs in this row; the h from the left of the row above, and of
+        this row; h and c of the pixel before; the h from the right of the row above.
         """
         _, columns, _ = self.event_shape
         inputs = tf.zeros([num_rows, 1, columns, len(self._stream)])
