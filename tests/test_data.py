@@ -3,13 +3,16 @@
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.data import load
+import tfvae
+from tests.checks import assert_same_state
+from tfvae.data import batches, load
 from tfvae.data import tfds as builders
-from tfvae.data.prefetch import steps_at_once
+from tfvae.data.batches import steps_at_once
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -426,3 +429,47 @@ def test_importing_the_pipelines_does_not_import_tensorflow_datasets():
 def test_few_large_batches_are_held_at_once(shape, limit, expected):
     batch = (tf.TensorSpec(shape), tf.TensorSpec([None], tf.int64))
     assert steps_at_once(batch, limit) == expected
+
+
+def test_batches_are_a_function_of_seed_and_epoch():
+    x = np.arange(10.0)
+
+    def rows(seed, epoch):
+        return np.concatenate([b for (b,) in batches.batches((x,), 4, seed, epoch)])
+
+    number = tf.Variable(3)
+    first = rows(0, lambda: number)
+    np.testing.assert_array_equal(first, rows(0, lambda: 3))
+    assert (first != rows(0, lambda: 4)).any()
+    assert (first != rows(1, lambda: 3)).any()
+    number.assign(4)
+    np.testing.assert_array_equal(rows(0, lambda: number), rows(0, lambda: 4))
+    again = batches.batches((x,), 5, 0, lambda: 3, repeat=True).take(4)
+    both = np.concatenate([b for (b,) in again]).reshape(2, 10)
+    np.testing.assert_array_equal(both, [rows(0, lambda: 3), rows(0, lambda: 4)])
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.filterwarnings("ignore:BackupAndRestore")
+def test_training_goes_on_from_a_backup_in_the_same_order(tmp_path, grey, cache):
+    class Kill(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == 8:
+                raise KeyboardInterrupt
+
+    def fitted(folder, *callbacks):
+        keras.utils.set_random_seed(0)
+        options = {"binarize": "dynamic", "batch_size": 16, "seed": 1, "cache": cache}
+        train = load(grey, **options).train.map(lambda x: x)
+        encoder = tfvae.networks.mlp_encoder(train.element_spec.shape[1:], [8])
+        decoder = tfvae.networks.mlp_decoder(train.element_spec.shape[1:], [8])
+        model = tfvae.VAE(encoder, decoder, latent_dim=2)
+        model.compile("adam", jit_compile=False)
+        backup = keras.callbacks.BackupAndRestore(tmp_path / folder)
+        model.fit(train, epochs=4, callbacks=[backup, *callbacks], verbose=0)
+        return model
+
+    whole = fitted("whole")
+    with pytest.raises(KeyboardInterrupt):
+        fitted("part", Kill())
+    assert_same_state(whole, fitted("part"))

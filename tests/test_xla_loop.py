@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import tfvae
 from tests.checks import MODELS, assert_same_state, images, state
-from tfvae.data import prefetch
+from tfvae.data import batches
 from tfvae.training import xla_loop
 
 pytestmark = pytest.mark.xla
@@ -187,7 +187,7 @@ def test_an_own_train_step_is_taken():
 
 def test_large_batches_make_short_blocks(monkeypatch):
     whole = trained()
-    monkeypatch.setattr(prefetch, "LIMIT", 3 * images(16).nbytes)
+    monkeypatch.setattr(batches, "LIMIT", 3 * images(16).nbytes)
     assert_close(trained(), whole)
 
 
@@ -195,7 +195,7 @@ def test_large_batches_make_short_blocks(monkeypatch):
 def test_a_call_of_many_large_batches_takes_them_all(monkeypatch, steps_per_execution):
     options = {"jit_compile": True, "steps_per_execution": steps_per_execution}
     whole = trained(x=images(160), compiled=options)
-    monkeypatch.setattr(prefetch, "LIMIT", 2 * images(16).nbytes)
+    monkeypatch.setattr(batches, "LIMIT", 2 * images(16).nbytes)
     ours = trained(x=images(160), compiled=options)
     assert ours.optimizer.iterations.numpy() == 20
     assert ours.report.count.numpy() == 160

@@ -45,13 +45,6 @@ def from_generator(generator: keras.random.SeedGenerator) -> tf.Tensor:
     return tf.cast(generator.next(), tf.int32)
 
 
-def order(generator: keras.random.SeedGenerator, step: tf.Variable) -> tf.Tensor:
-    """A seed for the order of rows, int32 `[2]`, by a model's seed and step count."""
-    base = tf.cast(generator.state.value, tf.int32)[:1]
-    base = tf.concat([base, tf.constant([1], tf.int32)], 0)  # not a noise seed
-    return tf.random.experimental.stateless_fold_in(base, tf.convert_to_tensor(step))
-
-
 def normal(seed: tf.Tensor, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
     """Standard normal noise, float32 `[..., batch, dim]`.
 

@@ -14,13 +14,11 @@ import tensorflow as tf
 from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.data import folders, sources, tfds
-from tfvae.data.prefetch import prefetched
+from tfvae.data.batches import EpochCounter, batches
 from tfvae.data.sources import ArraySource, Examples, Location, Source, SplitArrays
 
 # Images that share one draw of fixed noise. A seed's noise depends on it: keep it.
 _BLOCK = 256
-# Shuffle buffer in examples, for data that is not cached.
-_BUFFER = 10_000
 
 _BINARIZE = (None, "threshold", "static", "dynamic")
 Binarization = Annotated[str, functools.partial(checks.one_of, _BINARIZE)]
@@ -63,9 +61,9 @@ def load(
     a TFDS builder that of the first 1,000 training images.
 
     Train has a new order in each epoch and, with `binarize="dynamic"` or `dequantize`,
-    new noise. Valid and test are the same each time; their noise is drawn once. The
-    same `seed` gives the same batches to the bit. Like any shuffle of tf.data, train
-    also depends on `tf.random.set_seed`.
+    new noise: both depend on `seed` and the number of the epoch alone. `fit` sets that
+    number, so that training goes on to the bit from a saved model; in a loop of your
+    own it counts up. Valid and test are the same each time; their noise is drawn once.
 
     Args:
         source: One of the following. A name goes before a folder of the same name:
@@ -192,16 +190,17 @@ class _Pipeline:
         if self.cache and isinstance(examples, tf.data.Dataset):
             blocks = zip(*examples.batch(1024).as_numpy_iterator(), strict=True)
             examples = tuple(np.concatenate(parts) for parts in blocks)
-        noise_seeds = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
-        noise_seeds = noise_seeds.batch(2, drop_remainder=True)
 
         def finish(batch: tuple[tf.Tensor, ...], noise_seed: tf.Tensor) -> Any:
             x, *label = batch
             x = tf.cast(x, tf.float32) if fixed else self._values(x, noise_seed)
             return (x, *label) if label else x
 
-        batches = self._batches(examples, self.shuffle and name == "train")
-        return prefetched(tf.data.Dataset.zip(batches, noise_seeds).map(finish))
+        counter = EpochCounter()
+        options = {"shuffle": self.shuffle and name == "train", "finish": finish}
+        dataset = batches(examples, self.batch_size, self.seed, counter, **options)
+        dataset.epoch_counter = counter
+        return dataset
 
     def _drawn_once(self, name: str, examples: Examples) -> tf.data.Dataset:
         """Examples with noise that depends on seed and split alone."""
@@ -231,17 +230,3 @@ class _Pipeline:
         fair = self.binarize == "threshold"
         u = 0.5 if fair else tf.random.stateless_uniform(tf.shape(x), seed)
         return tf.cast(x > u, tf.float32)
-
-    def _batches(self, examples: Examples, shuffle: bool) -> tf.data.Dataset:
-        """Raw batches, with `shuffle` in a new order each epoch."""
-        in_memory = not isinstance(examples, tf.data.Dataset)
-        # Shuffling row numbers costs less time and memory than shuffling images.
-        data = tf.data.Dataset.range(len(examples[0])) if in_memory else examples
-        if shuffle:
-            data = data.shuffle(len(data) if in_memory else _BUFFER, seed=self.seed)
-        data = data.batch(self.batch_size)
-        if not in_memory:
-            return data
-        with tf.device("CPU"):  # where tf.data runs
-            tensors = [tf.constant(part) for part in examples]
-        return data.map(lambda rows: tuple(tf.gather(x, rows) for x in tensors))

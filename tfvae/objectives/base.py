@@ -2,6 +2,7 @@
 
 import abc
 import typing
+import warnings
 from typing import Annotated
 
 import keras
@@ -116,6 +117,17 @@ class Objective(Configurable, abc.ABC):
     def schedules(self) -> dict[str, Schedule]:
         """The arguments that are schedules, by name."""
         return {k: v for k, v in vars(self).items() if isinstance(v, Schedule)}
+
+    def warn_of_open_schedules(self, step: Step) -> None:
+        """Warns if training ends at this step, before a schedule has."""
+        for name, schedule in self.schedules.items():
+            last, limit = (float(schedule(i)) for i in (step, 1e9))
+            if last != limit:
+                warnings.warn(
+                    f"Training ended with {name}={last:.3g}, before its schedule "
+                    f"reached {limit:.3g}: the objective was not the one asked for.",
+                    stacklevel=3,
+                )
 
 
 @checks.checked

@@ -33,6 +33,7 @@ def leave(number: int, frame: types.FrameType | None = None) -> NoReturn:
 
 
 def say(kind: str, message: object, *_: Any) -> None:
+    """Prints one line to stderr."""
     print(f"{kind}:", " ".join(str(message).split()), file=sys.stderr)
 
 

@@ -90,9 +90,6 @@ class Training(keras.callbacks.Callback):
         self.monitor = _monitor(self.model)
         # The bound in a warm-up says little about the bound after it.
         self.warm = math.ceil(config["model"].get("warm_up", 0) * self.epochs)
-        # Keras starts the iterator twice an epoch, and each start draws a new order.
-        for _ in range(2 * len(self.history)):
-            iter(self.splits.train)
         # Not yet saved: variables after the last epoch, and weights of the best one.
         self._state: list[np.ndarray] | None = None
         self._best: list[np.ndarray] | None = None

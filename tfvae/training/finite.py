@@ -97,13 +97,3 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 stacklevel=2,
             )
         self._before = total
-
-
-def with_guard(callbacks: Any, model: keras.Model) -> Any:
-    """The callbacks, a list or a `CallbackList`, with a `StopOnNonFinite` in front."""
-    guard = StopOnNonFinite()
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        guard.set_model(model)
-        callbacks.callbacks.insert(0, guard)
-        return callbacks
-    return [guard, *keras.tree.flatten([callbacks] if callbacks else [])]

@@ -2,7 +2,6 @@
 
 import abc
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,14 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvae import checks, seeds
+from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
-from tfvae.data.prefetch import arrays_to_dataset
+from tfvae.data.batches import batches
 from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
 from tfvae.training import step
+from tfvae.training.callbacks import with_own
 from tfvae.training.compile import configure
-from tfvae.training.finite import RunningMeans, SkippedBatches, with_guard
+from tfvae.training.finite import RunningMeans, SkippedBatches
 from tfvae.training.xla_loop import XLALoop, has_own_step, steps_in_block
 
 
@@ -124,15 +124,16 @@ class Trainable(keras.Model, abc.ABC):
     ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does, after checking the data.
 
-        Arrays are shuffled anew in every epoch, in an order that depends only on the
-        model's seed and the optimizer's step count.
+        Arrays and pipelines of `data.load` have a new order in each epoch, a function
+        of seed and step count: training goes on to the bit from a saved model. A
+        `tf.data` shuffle of your own starts again with its first order.
 
         Args:
             x: Data: an array, a pair `(x, y)`, or a `tf.data.Dataset`, `PyDataset` or
                 generator whose elements are `x`, `(x,)` or `(x, y)`.
             y: The u or y that the model is conditional on; else nothing, or x again.
             batch_size: Rows in a batch of an array, 32 when left out.
-            epochs: As in Keras, like all that follows.
+            epochs: As in Keras.
             verbose: As in Keras.
             callbacks: As in Keras.
             validation_data: Data of the same kinds as x.
@@ -150,14 +151,13 @@ class Trainable(keras.Model, abc.ABC):
         if validation_split and validation_data is None:
             (x, y), validation_data = split(x, y, validation_split)
         steps_per_epoch = kwargs.get("steps_per_epoch")
-        order = self._order if shuffle else None
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
-        x = self._feed(x, y, batch_size, order, repeat)
+        x = self._feed(x, y, batch_size, shuffle=shuffle, repeat=repeat)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data = self._feed(*unzip(validation_data), size)
         step.build_optimizers(self)
-        callbacks = with_guard(callbacks, self)
+        callbacks = with_own(callbacks, self, x)
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
         asked = self.compile_options["steps_per_execution"]
@@ -167,7 +167,8 @@ class Trainable(keras.Model, abc.ABC):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
             self.loop_options = 1, None
-        self._warn_of_open_schedules()
+        if self.objective is not None:
+            self.objective.warn_of_open_schedules(self.optimizer.iterations)
         return history
 
     @checks.checked
@@ -184,7 +185,7 @@ class Trainable(keras.Model, abc.ABC):
             x: Data, as in `fit`.
             y: As in `fit`.
             batch_size: Rows in a batch of an array, 512 when left out.
-            **kwargs: Those of `keras.Model.evaluate`, such as `return_dict`.
+            **kwargs: As in Keras, such as `return_dict`.
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             _check_no_weights(kwargs)
@@ -264,9 +265,10 @@ class Trainable(keras.Model, abc.ABC):
         x: Any,
         y: Any,
         batch_size: int,
-        order: Callable[[], tf.Tensor] | None = None,
-        repeat: bool = False,
         name: str = "x",
+        *,
+        shuffle: bool = False,
+        repeat: bool = False,
     ) -> Any:
         """The data, checked, as a stream of batches."""
         x, y = beside(x, y)
@@ -277,21 +279,12 @@ class Trainable(keras.Model, abc.ABC):
         arrays = tuple(self.check_data((x, y), name=name).values())
         if not len(arrays[0]):
             checks.fail("an array with at least one example", x=x)
-        return arrays_to_dataset(arrays, batch_size, order, repeat)
+        seed = int(self.seed_generator.state[0])
+        options = {"shuffle": shuffle, "repeat": repeat}
+        return batches(arrays, batch_size, seed, self._epoch, **options)
 
-    def _order(self) -> tf.Tensor:
-        return seeds.order(self.seed_generator, self.optimizer.iterations)
-
-    def _warn_of_open_schedules(self) -> None:
-        schedules = self.objective.schedules if self.objective else {}
-        for name, schedule in schedules.items():
-            last, limit = (float(schedule(i)) for i in (self.optimizer.iterations, 1e9))
-            if last != limit:
-                warnings.warn(
-                    f"Training ended with {name}={last:.3g}, before its schedule "
-                    f"reached {limit:.3g}: the objective was not the one asked for.",
-                    stacklevel=3,
-                )
+    def _epoch(self) -> tf.Tensor:
+        return tf.convert_to_tensor(self.optimizer.iterations)
 
 
 def _check_no_weights(kwargs: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfvae.config import Configurable
-from tfvae.data.prefetch import STEPS, steps_at_once
+from tfvae.data.batches import STEPS, steps_at_once
 from tfvae.training.step import optimizers_are_finite, state, unguarded_step
 
 _HOOKS = [f"on_{of}batch_{at}" for of in ("", "train_") for at in ("begin", "end")]
