@@ -22,7 +22,7 @@ from tfvae import cli
 from tfvae.browser import runtime
 from tfvae.runs import builders
 from tfvae.runs.config import configure
-from tfvae.runs.training import Run
+from tfvae.runs.folder import Run
 
 CHROMIUM = [
     "--headless",

@@ -2,8 +2,12 @@
 
 import csv
 import json
+import os
 import pathlib
+import platform
 import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -109,6 +113,8 @@ def test_a_resumed_run_keeps_the_best_model_of_its_first_part(run, tmp_path):
     cells = dict(zip(names.split(","), last.split(","), strict=True))
     cells["val_elbo"] = "1e9"  # no later epoch will be as good
     run.write("history.csv", "\n".join([names, first, ",".join(cells.values())]))
+    sums = run._sums(run.checkpoints[-1], 2, run.config)
+    run.write(f"{run.checkpoints[-1].name}.json", json.dumps(sums))
     before = shutil.copy(run.model_file, tmp_path / "before.keras")
     training = runs.resume(run.path, 3)
     training.fit()
@@ -178,6 +184,50 @@ def test_a_corrupt_checkpoint_falls_back_to_the_one_before(run):
         runs.resume(run.path)
 
 
+EDITS = {
+    "config.json": ('"batch_size": 100', '"batch_size": 50'),
+    "history.csv": (".", ".1"),
+    "checkpoint-000002.keras": None,
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_run_whose_files_were_edited_is_refused(name, run):
+    file = run.path / name
+    if EDITS[name]:
+        file.write_text(file.read_text().replace(*EDITS[name], 1))
+    else:
+        shutil.copy(run.checkpoints[0], file)
+    before = contents(run)
+    with pytest.raises(ValueError, match=f"{name} is as checkpoint-000002.keras.json"):
+        runs.resume(run.path)
+    assert contents(run) == before
+
+
+def test_two_trainers_do_not_share_a_folder(tmp_path, digits):
+    first = runs.start(tmp_path / "run", digits)
+    before = contents(first.run)
+    with first.run.locked():
+        for second in (
+            lambda: runs.start(tmp_path / "run", digits, force=True),
+            lambda: runs.resume(tmp_path / "run"),
+        ):
+            with pytest.raises(ValueError, match=f"process {os.getpid()} on .* does"):
+                second()
+    assert contents(first.run) == before
+
+
+def test_what_a_dead_process_left_is_cleared_by_the_next_writer(run):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    names = [f".tmp-{platform.node()}-{n}-x" for n in (child.pid, os.getpid())]
+    names += [".tmp-elsewhere-1-x", ".tmp-1"]
+    for name in names:
+        (run.path / name).mkdir()
+    run.write("metrics.json", "{}")
+    assert {p.name for p in run.path.glob(".tmp-*")} == set(names[1:])
+
+
 @pytest.mark.parametrize("text", ["", "epoch\n1\n2\n", "epoch,val_elbo\n1,x\n", "\0"])
 def test_a_corrupt_history_is_refused(text, run):
     run.write("history.csv", text)
@@ -197,7 +247,7 @@ def test_force_replaces_a_run_only_after_its_settings_were_checked(run, digits):
     assert contents(run) == before
     runs.start(run.path, digits, force=True)
     left = {p.name for p in run.path.iterdir()}
-    assert left == {"config.json", "saved_model"}
+    assert left == {".lock", "config.json", "saved_model"}
 
 
 def test_force_leaves_folders_alone_that_are_no_runs(tmp_path, digits):

@@ -22,7 +22,8 @@ from tfvae.runs.config import configure
 
 # What brings TensorFlow is imported by the commands that need it, once it is quiet.
 if TYPE_CHECKING:
-    from tfvae.runs.training import Run, Training
+    from tfvae.runs.folder import Run
+    from tfvae.runs.training import Training
 
 app = typer.Typer(
     add_completion=False,

@@ -5,11 +5,13 @@ import hashlib
 import json
 import os
 import pathlib
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import psutil
 import tensorflow as tf
 
 from tfvae import checks
@@ -20,9 +22,11 @@ MANIFEST = "manifest.json"
 @contextlib.contextmanager
 def scratch(parent: pathlib.Path) -> Iterator[pathlib.Path]:
     """A temporary folder `.tmp-*` in `parent`, removed at the end unless renamed."""
+    prefix = f".tmp-{platform.node()}-{os.getpid()}-"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        folder = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=parent))
+        clear_scratch(parent)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     except OSError as error:
         raise ValueError(
             f"`path` must be in a folder that can be written to. "
@@ -35,6 +39,14 @@ def scratch(parent: pathlib.Path) -> Iterator[pathlib.Path]:
         raise OSError(message) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_scratch(parent: pathlib.Path) -> None:
+    """Removes what processes of this machine left in `parent` when they were killed."""
+    for path in parent.glob(f".tmp-{platform.node()}-*-*"):
+        process = path.name.split("-")[-2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def replace(moves: Mapping[pathlib.Path, pathlib.Path]) -> None:
@@ -54,12 +66,9 @@ def whole(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> pathlib.P
         path: The file, replaced if it is there.
         write: Function that writes to the path that it gets, one beside the file.
     """
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        write(temporary)
-        replace({temporary: path})
-    finally:
-        temporary.unlink(missing_ok=True)
+    with scratch(path.parent) as folder:
+        write(folder / path.name)
+        replace({folder / path.name: path})
     return path
 
 

@@ -19,7 +19,8 @@ from tfvae.likelihoods import Bernoulli
 from tfvae.loading import load
 from tfvae.priors import StandardNormal
 from tfvae.runs import builders
-from tfvae.runs.training import Run, trained
+from tfvae.runs.folder import Run
+from tfvae.runs.training import trained
 from tfvae.signatures import Signature
 
 EXAMPLES = 10

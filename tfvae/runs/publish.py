@@ -10,7 +10,7 @@ from tfvae import checks, export, files
 from tfvae.loading import load
 from tfvae.runs import presets, report
 from tfvae.runs.config import command
-from tfvae.runs.training import Run
+from tfvae.runs.folder import Run
 
 # Sources of data: description and licence.
 _DATA = {

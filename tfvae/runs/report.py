@@ -18,7 +18,7 @@ from tfvae.metrics.latent import is_gaussian
 from tfvae.models import GAN
 from tfvae.models.latent import LatentVariableModel
 from tfvae.runs import builders
-from tfvae.runs.training import Run
+from tfvae.runs.folder import Run
 
 # Numbers by name.
 Figures = dict[str, float]
@@ -146,6 +146,8 @@ def draw(run: Run) -> list[pathlib.Path]:
 
 def sample(run: Run, num_samples: int, seed: int, path: pathlib.Path) -> pathlib.Path:
     """Writes a picture of samples of the best model; returns its path."""
+    if not path.suffix:
+        checks.fail("a file with an ending, such as samples.png", out=str(path))
     model = load(run.model_file)
     if model.condition:
         hint = "In Python: tfvae.load(file).sample(num_samples, u=...)."

@@ -1,7 +1,6 @@
 """A training run in a folder: started, saved however it ends, resumed."""
 
 import csv
-import dataclasses
 import json
 import math
 import os
@@ -17,7 +16,8 @@ import tensorflow as tf
 from tfvae import checks, files
 from tfvae.loading import load
 from tfvae.runs import builders
-from tfvae.runs.config import Config, read
+from tfvae.runs.config import Config
+from tfvae.runs.folder import Run
 from tfvae.training.step import state
 
 # Seconds between two checkpoints.
@@ -25,33 +25,7 @@ INTERVAL = 10
 # Epochs of a history: numbers by name.
 Rows = list[dict[str, float]]
 # Files that a new run in the same folder deletes.
-_OWN = ("model.keras", "checkpoint-*", "history.csv", "metrics.json", "*.png", ".tmp-*")
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """The files of a run, below one folder."""
-
-    path: pathlib.Path
-
-    @property
-    def config(self) -> Config:
-        """The configuration, as `configure` gives it."""
-        return read(self.path / "config.json")
-
-    @property
-    def model_file(self) -> pathlib.Path:
-        """The best model so far."""
-        return self.path / "model.keras"
-
-    @property
-    def checkpoints(self) -> list[pathlib.Path]:
-        """Models to resume training from, the newest last."""
-        return sorted(self.path.glob("checkpoint-*.keras"))
-
-    def write(self, name: str, text: str) -> pathlib.Path:
-        """Writes a file of the run, whole or not at all; returns its path."""
-        return files.whole(self.path / name, lambda path: path.write_text(text + "\n"))
+_OWN = ("model.keras", "checkpoint-*", "history.csv", "metrics.json", "*.png")
 
 
 class Training(keras.callbacks.Callback):
@@ -73,7 +47,7 @@ class Training(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         settings = config["training"]
-        self.run, self.history = run, list(history)
+        self.run, self.config, self.history = run, config, list(history)
         self.epochs = checks.integer(epochs=settings["epochs"])
         self.patience = checks.integer(patience=settings["patience"])
         seed = checks.integer(minimum=0, maximum=2**31 - 1, seed=settings["seed"])
@@ -131,17 +105,14 @@ class Training(keras.callbacks.Callback):
             FloatingPointError: No epoch had a finite `monitor`.
         """
         if not self.is_done:
-            try:
-                self.model.fit(
-                    self.splits.train,
-                    validation_data=self.splits.valid,
-                    epochs=self.epochs,
-                    initial_epoch=len(self.history),
-                    callbacks=[self, *callbacks],
-                    verbose=0,
-                )
-            finally:
-                self.save()
+            options = {"epochs": self.epochs, "initial_epoch": len(self.history)}
+            options |= {"callbacks": [self, *callbacks], "verbose": 0}
+            train, valid, _ = self.splits
+            with self.run.locked():
+                try:
+                    self.model.fit(train, validation_data=valid, **options)
+                finally:
+                    self.save()
         if not self.best_epoch:
             raise FloatingPointError(
                 f"No {self.monitor or 'loss'} was finite. Start again with a lower "
@@ -171,10 +142,7 @@ class Training(keras.callbacks.Callback):
         for variable, value in zip(state(self.model), self._state, strict=True):
             variable.assign(value)
         self.run.write("history.csv", _table(self.history))
-        name = f"checkpoint-{len(self.history):06}.keras"
-        files.whole(self.run.path / name, self.model.save)
-        for file in self.run.checkpoints[:-2]:
-            file.unlink()
+        self.run.save_checkpoint(self.model, len(self.history), self.config)
         self._state = self._best = None
         self._saved = time.monotonic()
 
@@ -195,10 +163,10 @@ def start(
         expected = "a new or empty folder, or a run with --force or --resume"
         checks.fail(expected, out=str(path))
     training = Training(run, config)
-    run.path.mkdir(parents=True, exist_ok=True)
-    for file in (file for pattern in _OWN for file in run.path.glob(pattern)):
-        file.unlink()
-    run.write("config.json", json.dumps(config, indent=2))
+    with run.locked():
+        for file in (file for pattern in _OWN for file in run.path.glob(pattern)):
+            file.unlink()
+        run.write("config.json", json.dumps(config, indent=2))
     return training
 
 
@@ -220,18 +188,22 @@ def resume(path: str | os.PathLike[str], epochs: int | None = None) -> Training:
         epochs: Number of the last epoch; as in the configuration if None.
     """
     run = Run(pathlib.Path(path))
-    config, model, history = run.config, None, []
+    config = run.config
     if epochs is not None:
         config["training"]["epochs"] = epochs
-    if run.checkpoints:
-        model, epoch = _last_model(run.checkpoints)
-        history = _read_history(run.path / "history.csv", epoch, _monitor(model))
-        if epochs is not None and epochs < epoch:
-            checks.fail(f"at least the {epoch} trained already", epochs=epochs)
-    else:
-        warnings.warn(f"{path} has no checkpoint: starting anew.", stacklevel=2)
-    training = Training(run, config, model, history)
-    run.write("config.json", json.dumps(config, indent=2))
+    with run.locked():
+        if run.checkpoints:
+            model, file = _last_model(run.checkpoints)
+            epoch = int(file.stem.partition("-")[2])
+            history = _read_history(run.history, epoch, _monitor(model))
+            run.check_seal(file, epoch, config)
+            if epochs is not None and epochs < epoch:
+                checks.fail(f"at least the {epoch} trained already", epochs=epochs)
+        else:
+            warnings.warn(f"{path} has no checkpoint: starting anew.", stacklevel=2)
+            model, history = None, []
+        training = Training(run, config, model, history)
+        run.write("config.json", json.dumps(config, indent=2))
     return training
 
 
@@ -239,11 +211,13 @@ def _monitor(model: keras.Model) -> str | None:
     return model.monitor and f"val_{model.monitor}"
 
 
-def _last_model(checkpoints: Sequence[pathlib.Path]) -> tuple[keras.Model, int]:
-    """The model of the newest readable checkpoint, and its epoch."""
+def _last_model(
+    checkpoints: Sequence[pathlib.Path],
+) -> tuple[keras.Model, pathlib.Path]:
+    """The model of the newest readable checkpoint, and its file."""
     *older, file = checkpoints
     try:
-        return load(file), int(file.stem.partition("-")[2])
+        return load(file), file
     except ValueError as error:
         if not older:
             raise
