@@ -100,9 +100,14 @@ def train(
         bool, typer.Option("--resume", help="Go on with the run in the folder.")
     ] = False,
     samples: Samples = 100,
+    xla_cache: Annotated[
+        bool, typer.Option("--xla-cache", help="Keep compiled programs for later runs.")
+    ] = False,
 ) -> None:
     """Train a preset, evaluate it, draw pictures and export it."""
     presets.get(preset or presets.DEFAULT)
+    if xla_cache:
+        terminal.keep_compiled()
     from tfvae.runs import report, training
 
     name = preset or presets.DEFAULT
@@ -208,18 +213,9 @@ def main() -> None:
     except Exception as error:
         if debug and not hasattr(error, "format_message"):
             raise
-        message, code = _explain(error)
+        message, code = terminal.explain(error)
         terminal.say("Error", message)
     sys.exit(code)
-
-
-def _explain(error: Any) -> tuple[str, int]:
-    """Message and exit code for an error: 2 for wrong use, else 1."""
-    if hasattr(error, "format_message"):  # typer's own
-        command = error.ctx.command_path if getattr(error, "ctx", None) else "tfvae"
-        return f"{error.format_message()} See `{command} --help`.", error.exit_code
-    usage = isinstance(error, (ValueError, TypeError, FileNotFoundError))
-    return str(error) or type(error).__name__, 2 if usage else 1
 
 
 def _trained(folder: pathlib.Path) -> "Run":

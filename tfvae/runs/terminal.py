@@ -2,8 +2,11 @@
 
 import contextlib
 import functools
+import importlib.metadata
 import logging
 import os
+import pathlib
+import platform
 import signal
 import sys
 import types
@@ -30,6 +33,26 @@ def heed(handler: Handler) -> dict[int, Handler]:
 def leave(number: int, frame: types.FrameType | None = None) -> NoReturn:
     """Exits with the code of a program that a signal ended."""
     sys.exit(128 + number)
+
+
+def keep_compiled() -> None:
+    """Has XLA keep what it compiles in the user's cache, for TensorFlow not yet loaded.
+
+    A program fits one version of TensorFlow and one machine.
+    """
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    kind = f"xla-{importlib.metadata.version('tensorflow')}-{platform.node()}"
+    flag = f"--tf_xla_persistent_cache_directory={cache / 'tfvae' / kind}"
+    os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {flag}".strip()
+
+
+def explain(error: Any) -> tuple[str, int]:
+    """Message and exit code for an error: 2 for wrong use, else 1."""
+    if hasattr(error, "format_message"):  # typer's own
+        command = error.ctx.command_path if getattr(error, "ctx", None) else "tfvae"
+        return f"{error.format_message()} See `{command} --help`.", error.exit_code
+    usage = isinstance(error, (ValueError, TypeError, FileNotFoundError))
+    return str(error) or type(error).__name__, 2 if usage else 1
 
 
 def say(kind: str, message: object, *_: Any) -> None:
