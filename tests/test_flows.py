@@ -183,6 +183,18 @@ def test_vectors_and_grids_are_mapped_as_rows_are(name):
     np.testing.assert_allclose(tf.reshape(grid, [6, 3]), rows, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["Autoregressive", "Coupling", "Inverse"])
+def test_one_vector_is_mapped_for_each_context(name):
+    flow = FLOWS[name]()
+    flow.build()
+    z, context = tf.random.normal([3]), tf.random.normal([5, 4])
+    for way in (flow.forward, flow.inverse):
+        value, log_det = way(z, context)
+        wanted, log_det_wanted = way(tf.tile(z[None], [5, 1]), context)
+        np.testing.assert_allclose(value, wanted, rtol=1e-6)
+        np.testing.assert_allclose(log_det, log_det_wanted, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_transforms_are_finite_and_rise_for_any_parameters(name):
     params_size, transform = TRANSFORMS[name]

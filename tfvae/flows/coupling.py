@@ -72,7 +72,7 @@ class Coupling(Flow):
             network.build((None, self._kept(i)))
 
     def forward(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        log_det = 0.0
+        z, log_det = _one_for_each(z, context), 0.0
         for i in range(self.num_flows):
             step = self._step(i, z, context)
             log_det += step.forward_log_det_jacobian(z, event_ndims=1)
@@ -80,7 +80,7 @@ class Coupling(Flow):
         return z, log_det
 
     def inverse(self, z: tf.Tensor, context: Context = None) -> ValueAndLogDet:
-        log_det = 0.0
+        z, log_det = _one_for_each(z, context), 0.0
         for i in reversed(range(self.num_flows)):
             step = self._step(i, z, context)
             log_det += step.inverse_log_det_jacobian(z, event_ndims=1)
@@ -98,3 +98,13 @@ class Coupling(Flow):
 
     def _kept(self, i: int) -> int:
         return (self.latent_dim + i % 2) // 2
+
+
+def _one_for_each(z: tf.Tensor, context: Context) -> tf.Tensor:
+    """Repeats z for the rows of a larger context: RealNVP does not broadcast."""
+    if context is None:
+        return z
+    rows = tf.broadcast_static_shape(z.shape[:-1], context.shape[:-1])
+    if rows.as_list() == z.shape[:-1].as_list():
+        return z
+    return z + tf.zeros_like(context[..., :1])
