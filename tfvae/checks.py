@@ -86,11 +86,10 @@ def _short(value: Any) -> str:
 def integer(*, minimum: int = 1, maximum: float = math.inf, **argument: Any) -> int:
     """Returns the one named argument if it is an integer within its bounds."""
     ((_, value),) = argument.items()
-    expected = f"an integer {_bounds(minimum, maximum)}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        fail(expected, error=TypeError, **argument)
-    if not minimum <= value <= maximum:
-        fail(expected, **argument)
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not (is_integer and minimum <= value <= maximum):
+        error = ValueError if is_integer else TypeError
+        fail(f"an integer {_bounds(minimum, maximum)}", error=error, **argument)
     return int(value)
 
 
@@ -99,11 +98,10 @@ def number(
 ) -> float:
     """Returns the one named argument if it is a finite number within its bounds."""
     ((_, value),) = argument.items()
-    expected = f"a finite number {_bounds(minimum, maximum)}".rstrip()
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        fail(expected, error=TypeError, **argument)
-    if not (math.isfinite(value) and minimum <= value <= maximum):
-        fail(expected, **argument)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value) and minimum <= value <= maximum):
+        expected = f"a finite number {_bounds(minimum, maximum)}".rstrip()
+        fail(expected, error=ValueError if is_number else TypeError, **argument)
     return float(value)
 
 

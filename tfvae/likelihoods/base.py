@@ -95,8 +95,9 @@ class Likelihood(ConditionalDistribution):
     def log_density(self, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """`log_prob` for `params`, `[..., batch, ..., params_size * channels]`."""
         params = tf.split(params, self.params_size, axis=-1)
-        elements = self.element_distribution(*map(self._flatten, params))
-        return tf.reduce_sum(elements.log_prob(self._flatten(x)), axis=-1)
+        x, *params = map(self._flatten, [x, *params])
+        elements = self.element_distribution(*params)
+        return tf.reduce_sum(elements.log_prob(x), axis=-1)
 
     def _flatten(self, values: tf.Tensor) -> tf.Tensor:
         leading = keras.ops.shape(values)[: -len(self.event_shape)]

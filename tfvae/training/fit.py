@@ -15,9 +15,8 @@ from tfvae.data.batches import batches
 from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
 from tfvae.training import step
-from tfvae.training.callbacks import with_own
 from tfvae.training.compile import configure
-from tfvae.training.finite import RunningMeans, SkippedBatches
+from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
 from tfvae.training.xla_loop import XLALoop, has_own_step, steps_in_block
 
 
@@ -156,12 +155,12 @@ class Trainable(keras.Model, abc.ABC):
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data = self._feed(*unzip(validation_data), size)
-        step.build_optimizers(self)
         callbacks = with_own(callbacks, self, x)
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
         asked = self.compile_options["steps_per_execution"]
         self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch
+        step.build_optimizers(self)
         try:
             with step.averages_of_players(self):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
