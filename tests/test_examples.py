@@ -70,6 +70,22 @@ def test_own_networks(run, tmp_path):
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 2
 
 
+def test_guide_to_a_first_model(run, tmp_path):
+    out = run("docs/guides/first_model.py", "--epochs=1")
+    assert "test log p(x): -" in out
+    assert (tmp_path / "samples.png").exists()
+
+
+def test_guide_to_parts_of_your_own(run):
+    assert run("docs/guides/own_parts.py", "--epochs=1").endswith("change: 0.0\n")
+
+
+def test_guide_from_training_to_a_phone(run, tmp_path):
+    out = run("docs/guides/to_phone.py", "--epochs=1")
+    assert (tmp_path / "phone/vae/1/saved_model.pb").exists()
+    assert out.count(" kB, differs by ") == 3
+
+
 def test_digits_by_label(run, tmp_path):
     out = run("digits_by_label.py", "--epochs=1", "--out=out")
     assert "test log p(x | y): -" in out

@@ -16,6 +16,8 @@ BUFFER = 10_000
 
 Examples = tuple[np.ndarray, ...] | tf.data.Dataset
 _fold_in = tf.random.experimental.stateless_fold_in
+# Without AutoGraph, which takes time and has nothing to convert.
+_plain = tf.autograph.experimental.do_not_convert
 
 
 def batches(
@@ -58,7 +60,7 @@ def batches(
             some = rows[start : start + batch_size]
             return tuple(tf.gather(tensor, some) for tensor in tensors)
 
-        return tf.data.Dataset.range(0, num_rows, batch_size).map(gather)
+        return tf.data.Dataset.range(0, num_rows, batch_size).map(_plain(gather))
 
     def rows_from_a_stream(order: tf.Tensor) -> tf.data.Dataset:
         data = _shuffled(examples, order) if shuffle else examples
@@ -71,13 +73,15 @@ def batches(
         if finish is None:
             return data
         noise = _fold_in([seed, 2], number)
-        return data.enumerate().map(lambda i, batch: finish(batch, _fold_in(noise, i)))
+        with_noise = _plain(lambda i, batch: finish(batch, _fold_in(noise, i)))
+        return data.enumerate().map(with_noise)
 
     def epochs(_: tf.Tensor) -> tf.data.Dataset:
         first = tf.cast(epoch(), tf.int64)
         return tf.data.Dataset.range(first, first + (2**31 if repeat else 1))
 
-    dataset = tf.data.Dataset.range(1).flat_map(epochs).flat_map(one_epoch)
+    start = tf.data.Dataset.range(1)
+    dataset = start.flat_map(_plain(epochs)).flat_map(_plain(one_epoch))
     if not repeat:
         count = tf.data.experimental.assert_cardinality(-(-num_rows // batch_size))
         dataset = dataset.apply(count)

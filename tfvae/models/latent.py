@@ -104,7 +104,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             u: As in `encode`.
 
         Returns:
-            An array `[latent]`: the mean z of those with it, less that of the others.
+            An array `[latent]`, the mean z of those with it less that of the others.
 
         References:
             Larsen et al., Autoencoding beyond pixels using a learned similarity metric,
