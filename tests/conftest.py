@@ -1,9 +1,22 @@
 """What every test shares: fixed seeds, no XLA unless asked for, the real data."""
 
+import contextlib
+import ctypes
+import gc
 import pathlib
 
 import keras
 import pytest
+
+from tests.costly import is_slow
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks the cases of costly tests that only `-m slow` runs."""
+    for test in items:
+        if is_slow(test):
+            test.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +31,16 @@ def graph_instead_of_xla(request, monkeypatch):
     """Trains small models as graphs, which take a third of the time to compile."""
     if not request.node.get_closest_marker("xla"):
         monkeypatch.setattr("tfvae.training.compile.is_faster", lambda model: False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_given_back():
+    """Keeps a worker small: graphs and programs of a module go when it ends."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # no glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @pytest.fixture(scope="session")

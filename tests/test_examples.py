@@ -77,13 +77,14 @@ def test_guide_to_a_first_model(run, tmp_path):
 
 
 def test_guide_to_parts_of_your_own(run):
-    assert run("docs/guides/own_parts.py", "--epochs=1").endswith("change: 0.0\n")
+    out = run("docs/guides/own_parts.py", "--epochs=1")
+    assert float(out.split("change: ")[1]) < 1e-5
 
 
 def test_guide_from_training_to_a_phone(run, tmp_path):
     out = run("docs/guides/to_phone.py", "--epochs=1")
     assert (tmp_path / "phone/vae/1/saved_model.pb").exists()
-    assert out.count(" kB, differs by ") == 3
+    assert out.count(" kB, differs by ") == 2
 
 
 def test_digits_by_label(run, tmp_path):
