@@ -47,7 +47,7 @@ def command_line():
     names = re.findall(r"^  (\w+) ", whole.split("Commands:")[1], re.MULTILINE)
     page = ["# Command line", fenced(whole)]
     for name in names:
-        page += [f"## {name}", fenced(help_of(name))]
+        page += [f"## tfvae {name}", fenced(help_of(name))]
     return "\n\n".join(page)
 
 
