@@ -67,9 +67,9 @@ FAMILIES = [
     "IAFVAE",
     "VAE-FlowPrior",
     "IVAE-labels",
-    "MADE-masks",
+    "MADE-labels",
     "PixelCNN-labels",
-    "PixelRNN-diagonal",
+    "PixelRNN-row",
     "GAN-labels",
     "VAEGAN",
 ]

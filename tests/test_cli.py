@@ -120,11 +120,9 @@ def test_train_writes_every_file_of_a_run(finished):
     names = {path.name for path in finished.iterdir()}
     pictures = {f"{name}.png" for name in PICTURES.split()}
     texts = {"config.json", "history.csv", "metrics.json"}
-    models = {"model.keras", "checkpoint-000002.keras", "saved_model"}
-    assert names == pictures | texts | models | {
-        "vae_digits.tflite",
-        "vae_digits.tflite.json",
-    }
+    models = {"model.keras", "checkpoint-000002.keras", "checkpoint-000002.keras.json"}
+    exports = {"saved_model", "vae_digits.tflite", "vae_digits.tflite.json"}
+    assert names == pictures | texts | models | exports | {".lock"}
     assert (finished / "saved_model/1/saved_model.pb").exists()
     assert tfvae.load(finished / "model.keras").latent_dim == 2
     assert json.loads((finished / "config.json").read_text())["training"]["seed"] == 5

@@ -66,6 +66,9 @@ def whole(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> pathlib.P
         path: The file, replaced if it is there.
         write: Function that writes to the path that it gets, one beside the file.
     """
+    if not path.parent.is_dir():
+        expected = "in a folder that exists"
+        checks.fail(expected, error=FileNotFoundError, path=str(path))
     with scratch(path.parent) as folder:
         write(folder / path.name)
         replace({folder / path.name: path})
