@@ -45,6 +45,7 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable."),
 ]
+Out = Annotated[Place, typer.Option(help="Run folder. Default: runs/PRESET.")]
 Samples = Annotated[int, typer.Option(min=1, help="Importance samples for log p(x).")]
 
 
@@ -90,9 +91,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most.")] = None,
     seed: Seed = None,
     set_: Changes = None,
-    out: Annotated[
-        Place, typer.Option(help="Run folder. Default: runs/PRESET.")
-    ] = None,
+    out: Out = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the run in the folder.")
     ] = False,
@@ -105,12 +104,12 @@ def train(
     ] = False,
 ) -> None:
     """Train a preset, evaluate it, draw pictures and export it."""
-    presets.get(preset or presets.DEFAULT)
+    name = preset or presets.DEFAULT
+    presets.get(name)  # an unknown one is answered before TensorFlow is there
     if xla_cache:
         terminal.keep_compiled()
     from tfvae.runs import report, training
 
-    name = preset or presets.DEFAULT
     folder = out or pathlib.Path("runs") / name
     changes = {"manual_dir": manual_dir, "seed": seed}
     if resume:

@@ -44,32 +44,11 @@ def batches(
         finish: Function of a batch, a tuple, and of an int32 seed `[2]` of its own, to
             what is given; the tuple itself when left out.
     """
-    in_memory = not isinstance(examples, tf.data.Dataset)
-    num_rows = len(examples[0]) if in_memory else len(examples)
-    if in_memory:
-        with tf.device("CPU"):  # where tf.data runs
-            tensors = tuple(tf.constant(part) for part in examples)
-
-    def rows_in_memory(order: tf.Tensor) -> tf.data.Dataset:
-        # Shuffling row numbers costs less time and memory than shuffling examples.
-        rows = tf.range(num_rows, dtype=tf.int64)
-        if shuffle:
-            rows = tf.random.experimental.stateless_shuffle(rows, order)
-
-        def gather(start: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            some = rows[start : start + batch_size]
-            return tuple(tf.gather(tensor, some) for tensor in tensors)
-
-        return tf.data.Dataset.range(0, num_rows, batch_size).map(_plain(gather))
-
-    def rows_from_a_stream(order: tf.Tensor) -> tf.data.Dataset:
-        data = _shuffled(examples, order) if shuffle else examples
-        return data.batch(batch_size)
+    one_order = _in_memory if isinstance(examples, tuple) else _from_a_stream
+    in_order = one_order(examples, batch_size, shuffle)
 
     def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
-        data = (rows_in_memory if in_memory else rows_from_a_stream)(
-            _fold_in([seed, 1], number)
-        )
+        data = in_order(_fold_in([seed, 1], number))
         if finish is None:
             return data
         noise = _fold_in([seed, 2], number)
@@ -83,9 +62,44 @@ def batches(
     start = tf.data.Dataset.range(1)
     dataset = start.flat_map(_plain(epochs)).flat_map(_plain(one_epoch))
     if not repeat:
+        num_rows = len(examples[0] if isinstance(examples, tuple) else examples)
         count = tf.data.experimental.assert_cardinality(-(-num_rows // batch_size))
         dataset = dataset.apply(count)
     return _prefetched(dataset)
+
+
+# Function of a seed to the batches of one epoch.
+_InOrder = Callable[[tf.Tensor], tf.data.Dataset]
+
+
+def _in_memory(
+    examples: tuple[np.ndarray, ...], batch_size: int, shuffle: bool
+) -> _InOrder:
+    with tf.device("CPU"):  # where tf.data runs
+        tensors = tuple(tf.constant(part) for part in examples)
+    num_rows = len(examples[0])
+
+    def in_order(seed: tf.Tensor) -> tf.data.Dataset:
+        # Shuffling row numbers costs less time and memory than shuffling examples.
+        rows = tf.range(num_rows, dtype=tf.int64)
+        if shuffle:
+            rows = tf.random.experimental.stateless_shuffle(rows, seed)
+
+        def gather(start: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            some = rows[start : start + batch_size]
+            return tuple(tf.gather(tensor, some) for tensor in tensors)
+
+        return tf.data.Dataset.range(0, num_rows, batch_size).map(_plain(gather))
+
+    return in_order
+
+
+def _from_a_stream(
+    examples: tf.data.Dataset, batch_size: int, shuffle: bool
+) -> _InOrder:
+    if shuffle:
+        return lambda seed: _shuffled(examples, seed).batch(batch_size)
+    return lambda seed: examples.batch(batch_size)
 
 
 class EpochCounter:
