@@ -7,8 +7,13 @@ import pathlib
 
 import keras
 import pytest
+import tensorflow_probability as tfp
 
 from tests.costly import is_slow
+
+# What is imported stays: the garbage collector need not look at it again and again.
+gc.freeze()
+gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,6 +43,8 @@ def memory_given_back():
     """Keeps a worker small: graphs and programs of a module go when it ends."""
     yield
     keras.backend.clear_session()
+    # TFP's cache holds a tensor of every graph that a bijector was traced in.
+    vars(tfp.bijectors.Bijector)["_cache"].storage.clear()
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # no glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)
