@@ -44,7 +44,10 @@ def memory_given_back():
     yield
     keras.backend.clear_session()
     # TFP's cache holds a tensor of every graph that a bijector was traced in.
-    vars(tfp.bijectors.Bijector)["_cache"].storage.clear()
+    cache = vars(tfp.bijectors.Bijector)["_cache"].storage
+    for reference in list(cache):
+        reference.cancel()
+    cache.clear()
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # no glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -1,7 +1,8 @@
 """Which cases of costly tests every run takes: the others are slow.
 
 For each test, a regular expression that finds the names of the cases that stay; None if
-all of it is slow. `pytest -m slow` runs what is left out.
+all of it is slow, as is all that needs a browser. `pytest -m slow` runs what is left
+out.
 """
 
 import re
@@ -9,6 +10,7 @@ import re
 _CONVOLUTIONAL = "(Gated|Residual)PixelNetwork"
 KEPT = {
     "test_adversarial": {
+        "test_a_skipped_batch_leaves_all_players_as_they_were": "False",
         "test_the_best_discriminator_knows_the_densities": None,
         "test_training_goes_on_as_before_from_a_file": r"\[GAN-False",
     },
@@ -16,10 +18,9 @@ KEPT = {
         "test_every_model_trains_reports_and_reloads": r"\[MADE\]",
         "test_fast_sampling_gives_what_full_passes_give": r"\[2-",
         "test_probabilities_of_all_x_sum_to_one": r"^(?!.*DiagonalBiLSTM)",
-        "test_samples_are_as_frequent_as_they_are_probable": r"^(?!.*LSTM-)",
+        "test_samples_are_as_frequent_as_they_are_probable": ("MADE|Network-2x2x2"),
         "test_what_is_observed_stays_and_what_comes_before_it_is_free": "MADE|CNN",
     },
-    "test_browser": {"test_sliders_change_the_picture_as_keras_does": None},
     "test_cli": {
         "test_a_closed_stdout_gives_no_traceback_and_no_log_lines_reach_it": None,
         "test_a_gan_is_trained_reported_and_exported": None,
@@ -34,7 +35,10 @@ KEPT = {
         "test_training_goes_on_from_a_backup_in_the_same_order": "False",
     },
     "test_docs": {
-        "test_examples_in_docstrings_run": "^(?!.*(annealed|saved_model|tflite))",
+        "test_examples_in_docstrings_run": (
+            "^(?!.*(annealed|densities|hmc|ivae|plots.models|quality|saved_model|"
+            "serving|tflite|vae_gan))"
+        ),
     },
     "test_examples": {
         "test_a_gan_draws_the_digits_asked_for": None,
@@ -53,10 +57,14 @@ KEPT = {
         "test_train_deploy_and_sample_on_a_phone": None,
     },
     "test_export": {
-        "test_a_served_row_depends_on_nothing_but_itself": "^(?!.*PixelCNN)",
         "test_the_session_loader_answers_as_the_model_for_any_batch": "GAN-labels",
     },
-    "test_flows": {"test_densities_integrate_to_one": "^(?!.*Planar)"},
+    "test_flows": {
+        "test_densities_integrate_to_one": "^(?!.*Planar)",
+        "test_gradients_of_values_and_log_determinants_are_those_of_differences": (
+            r"(affine|Planar|Radial|Coupling-spline)\]"
+        ),
+    },
     "test_ivae": {
         "test_data_come_as_a_pair_a_target_or_a_data_set": None,
         "test_every_condition_trains_reports_and_reloads": r"\[labels",
@@ -76,7 +84,7 @@ KEPT = {
     "test_models": {
         "test_a_bad_batch_changes_nothing_and_is_reported": "False",
         "test_a_saved_model_answers_the_same_in_a_fresh_process": None,
-        "test_data_come_as_a_keras_user_gives_them": r"\[x\]|generator",
+        "test_data_come_as_a_keras_user_gives_them": "generator",
         "test_every_model_trains_reports_and_reloads": r"False-(IAF)?VAE\]",
         "test_methods_have_their_shapes_and_split_large_requests": (
             r"\[(IAF)?VAE(-conv)?\]"
@@ -87,11 +95,11 @@ KEPT = {
         "test_the_bound_rises_whatever_the_execution": "False-1",
     },
     "test_pixels": {
-        "test_an_element_sees_all_before_it": _CONVOLUTIONAL,
-        "test_an_element_sees_none_but_those_before_it": _CONVOLUTIONAL,
+        "test_an_element_sees_all_before_it": f"shape2.*{_CONVOLUTIONAL}",
+        "test_an_element_sees_none_but_those_before_it": f"shape2.*{_CONVOLUTIONAL}",
         "test_blind_spots_are_where_the_papers_say": _CONVOLUTIONAL,
         "test_conditional_models_learn_what_goes_with_y": None,
-        "test_fast_sampling_gives_what_full_passes_give": f"shape[02].*{_CONVOLUTIONAL}",
+        "test_fast_sampling_gives_what_full_passes_give": f"shape0.*{_CONVOLUTIONAL}",
         "test_mixed_precision_trains_and_samples_under_a_context": "MADE|CNN",
         "test_no_pixel_leaks_where_there_are_as_many_features_as_channels": (
             _CONVOLUTIONAL
@@ -103,6 +111,9 @@ KEPT = {
     },
     "test_publishing": {
         "test_a_published_folder_holds_every_format": None,
+        "test_a_published_model_is_loaded_by_name": None,
+        "test_the_card_says_how_it_came_about": None,
+        "test_what_cannot_be_published_is_refused": None,
         "test_published_files_draw_digits_without_tensorflow": r"\[vae_mnist",
         "test_published_models_answer_everywhere_as_in_keras": r"\[vae_mnist",
     },
@@ -142,6 +153,8 @@ KEPT = {
 
 def is_slow(test):
     """True if a collected test is left out of the default run."""
+    if "browser" in test.fixturenames:
+        return True
     names = KEPT.get(test.path.stem, {})
     if test.originalname not in names:
         return False

@@ -330,7 +330,8 @@ def test_completing_keeps_what_was_drawn(browser, models):
     np.testing.assert_array_equal(answer["x"][seen], given["x"][seen])
     complete = models["pixelcnn"].model.lite_signatures()["complete"].function
     x, observed = (given[k].reshape(1, 8, 8, 1) for k in ("x", "observed"))
-    wanted = complete(x, observed > 0, given["noise"], given["y"].astype("int32")[0])
+    y = given["y"].astype("int32")[0]
+    wanted = complete(x=x, observed=observed > 0, noise=given["noise"], y=y)
     np.testing.assert_allclose(answer["x"], np.reshape(wanted["x"], [1, -1]), atol=1e-3)
     assert (
         browser.run("return document.querySelectorAll('.results canvas').length") == 6
