@@ -82,17 +82,17 @@ KEPT = {
         "test_posteriors_that_can_reach_the_exact_log_marginal": None,
     },
     "test_models": {
-        "test_a_bad_batch_changes_nothing_and_is_reported": "False",
+        "test_a_bad_batch_changes_nothing_and_is_reported": "nan-False",
         "test_a_saved_model_answers_the_same_in_a_fresh_process": None,
         "test_data_come_as_a_keras_user_gives_them": "generator",
-        "test_every_model_trains_reports_and_reloads": r"False-(IAF)?VAE\]",
+        "test_every_model_trains_reports_and_reloads": r"False-VAE\]",
         "test_methods_have_their_shapes_and_split_large_requests": (
             r"\[(IAF)?VAE(-conv)?\]"
         ),
         "test_mixed_precision_trains_with_densities_in_float32": r"\[VAE\]",
         "test_nothing_is_traced_again_after_the_first_epoch": "False-PlanarFlowVAE",
         "test_standard_callbacks_work": None,
-        "test_the_bound_rises_whatever_the_execution": "False-1",
+        "test_the_bound_rises_whatever_the_execution": None,
     },
     "test_pixels": {
         "test_an_element_sees_all_before_it": f"shape2.*{_CONVOLUTIONAL}",
@@ -120,9 +120,11 @@ KEPT = {
     "test_quality": {"test_inception_sees_images_scaled_and_in_colour": None},
     "test_runs": {
         "test_a_model_of_labels_is_trained_evaluated_and_pictured": None,
+        "test_a_resumed_run_follows_the_schedules_of_its_new_end": None,
         "test_a_resumed_run_keeps_the_best_model_of_its_first_part": None,
         "test_a_run_whose_files_were_edited_is_refused": "config|checkpoint",
         "test_an_adversarial_model_keeps_its_last_epoch": None,
+        "test_flat_data_with_one_latent_are_trained_and_pictured": None,
     },
     "test_sprites": {"test_dsprites_comes_through_tfds_with_five_labels": None},
     "test_tflite": {
@@ -147,6 +149,7 @@ KEPT = {
         "test_own_callbacks_see_every_batch_as_it_is_trained": None,
         "test_prediction_and_evaluation_before_and_after_see_all_data": None,
         "test_single_batches_and_accumulated_gradients": "False",
+        "test_what_xla_does_not_know_is_trained_outside_of_it": None,
     },
 }
 
