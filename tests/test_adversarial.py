@@ -186,17 +186,17 @@ def test_a_player_moves_alone_where_the_others_are_frozen(make):
         assert any(changed[k] for k in own)
 
 
-@given(st.lists(st.floats(-9, 9, width=32), min_size=4, max_size=4))
+@given(st.lists(st.floats(-9, 9, width=32), min_size=2, max_size=2))
 def test_the_pauses_never_stop_both(losses):
     model = test_the_pauses_never_stop_both.model
     terms = {
-        "loss_of_real": tf.nn.softplus(losses[:2]),
-        "loss_of_generated": tf.nn.softplus(losses[2:]),
+        "loss_of_real": tf.nn.softplus(losses[0]),
+        "loss_of_generated": tf.nn.softplus(losses[1]),
     }
     moves = active(model, terms)
     assert bool(moves["decoder"]) or bool(moves["discriminator"])
     assert moves["encoder"] is True
-    lowest = min(np.mean(terms[name]) for name in terms)
+    lowest = min(float(terms[name]) for name in terms)
     if not bool(moves["discriminator"]):
         assert lowest < np.log(2) - model.margin + 1e-5
 
@@ -441,7 +441,7 @@ def test_spectral_normalization_copies_weights_and_reaches_nested_networks():
 
 def test_a_critic_without_zero_never_pauses():
     model = vae_gan(adversarial_loss="wasserstein")
-    terms = {"loss_of_real": tf.constant([9.0]), "loss_of_generated": tf.zeros([1])}
+    terms = {"loss_of_real": tf.constant(9.0), "loss_of_generated": tf.constant(0.0)}
     assert active(model, terms) == dict.fromkeys((p.name for p in model.players), True)
 
 

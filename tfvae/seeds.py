@@ -45,12 +45,28 @@ def from_generator(generator: keras.random.SeedGenerator) -> tf.Tensor:
     return tf.cast(generator.next(), tf.int32)
 
 
+def of_part(seed: tf.Tensor, first_row: tf.Tensor, num_rows: tf.Tensor) -> tf.Tensor:
+    """A seed for some rows of a batch, int32 `[4]`: they draw what the batch would.
+
+    Args:
+        seed: Seed of the whole batch, int32 `[2]`.
+        first_row: Number of the first of the rows.
+        num_rows: Rows of the whole batch.
+    """
+    return tf.concat([seed, [first_row, num_rows]], axis=0)
+
+
+def next_to(seed: tf.Tensor, i: int) -> tf.Tensor:
+    """Another seed for the same rows, `i` numbers away."""
+    return seed + tf.constant([i, i, 0, 0][: seed.shape[-1]])
+
+
 def normal(seed: tf.Tensor, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
     """Standard normal noise, float32 `[..., batch, dim]`.
 
     Args:
-        seed: int32 `[2]`, or `[batch, 2]`: then the noise of a row depends on its row
-            of seeds alone.
+        seed: int32 `[2]`; `[batch, 2]` if the noise of a row is to depend on its row of
+            seeds alone; or `[4]`, a seed `of_part` of a batch.
         shape: Sizes, each a number or a scalar tensor; numbers stay static.
     """
     return _from_bits(_normal, seed, shape)
@@ -80,7 +96,45 @@ def _from_bits(
 def _bits(shape: Sequence, seed: tf.Tensor) -> tf.Tensor:
     # TensorFlow's kernels and XLA give the same bits but not the same floats, and XLA
     # makes 64 bits far faster than 32.
+    if seed.shape[0] == 4:
+        return _bits_of_part(shape, seed)
     return tf.random.stateless_uniform(shape, seed, None, None, tf.int64, ALGORITHM)
+
+
+def _bits_of_part(shape: Sequence, seed: tf.Tensor) -> tf.Tensor:
+    """The rows of a part from the bits of the whole batch, without the others."""
+    *outer, rows, dim = shape
+    seed, first_row, num_rows = seed[:2], seed[2], seed[3]
+    key, counter = _key_and_counter(seed)
+
+    def draw(i: int) -> tf.Tensor:
+        # Philox makes two int64 at each count: the part may start in between.
+        start = (i * tf.cast(num_rows, tf.int64) + tf.cast(first_row, tf.int64)) * dim
+        from_here = counter + tf.cast(tf.stack([start // 2, 0]), tf.uint64)
+        bits = _philox([rows * dim + 1], key, from_here, tf.int64)
+        odd = tf.cast(start % 2, tf.int32)
+        return tf.reshape(tf.slice(bits, [odd], [rows * dim]), [rows, dim])
+
+    drawn = [draw(i) for i in range(math.prod(outer))]
+    return tf.reshape(tf.stack(drawn), shape)
+
+
+def _key_and_counter(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Those that `tf.random.stateless_uniform` makes of a seed, for Philox."""
+    # TensorFlow's own operator for it gives another key under XLA.
+    fixed = tf.constant([0x02461E293EC8F720], tf.uint64)
+    mix = tf.cast(_philox([4], fixed, tf.cast(seed, tf.uint64), tf.uint32), tf.uint64)
+    shift = tf.constant(32, tf.uint64)
+    key, high = tf.unstack(mix[0::2] + tf.bitwise.left_shift(mix[1::2], shift))
+    return key[None], tf.stack([tf.zeros([], tf.uint64), high])
+
+
+def _philox(
+    shape: Sequence, key: tf.Tensor, counter: tf.Tensor, dtype: tf.DType
+) -> tf.Tensor:
+    return tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=shape, key=key, counter=counter, dtype=dtype, alg=1
+    )
 
 
 def _uniform(bits: tf.Tensor) -> tf.Tensor:

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from tfvae import checks
 
 # Training steps run by one call at most: enough to spread the cost of the call.
 STEPS = 20
@@ -13,6 +15,53 @@ STEPS = 20
 LIMIT = 2**26
 # Shuffle buffer in examples, for data that are not in memory.
 BUFFER = 10_000
+
+class Part(NamedTuple):
+    """The share of a worker in each batch, which the replicas of all workers share.
+
+    Attributes:
+        index: Number of the worker.
+        num_workers: Number of workers, with as many replicas each.
+        num_replicas: Number of replicas of all workers.
+    """
+
+    index: int
+    num_workers: int
+    num_replicas: int
+
+    def of(self, num_rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Numbers of the first row and of the one after the last, in a batch."""
+        here = self.num_replicas // self.num_workers
+        bounds = self.index * here, (self.index + 1) * here - 1
+        first, _ = rows_of_replica(bounds[0], self.num_replicas, num_rows)
+        _, stop = rows_of_replica(bounds[1], self.num_replicas, num_rows)
+        return first, stop
+
+    def take(self, batch: Any) -> tuple[tf.Tensor, Any]:
+        """The place of the share, int32 `[2]`: first row, rows of the batch; its rows."""
+        num_rows = tf.shape(tf.nest.flatten(batch)[0])[0]
+        first, stop = self.of(num_rows)
+        rows = tf.nest.map_structure(lambda x: x[first:stop], batch)
+        return tf.stack([first, num_rows]), rows
+
+    def stream(self, dataset: Any) -> tf.data.Dataset:
+        """The share in each batch of a data set."""
+        if not isinstance(dataset, tf.data.Dataset):
+            expected = "an array or a tf.data.Dataset, which replicas can share"
+            checks.fail(expected, error=TypeError, x=dataset)
+        one = not isinstance(dataset.element_spec, (tuple, list, dict))
+        take = (lambda x: self.take(x)) if one else (lambda *x: self.take(x))
+        return _prefetched(dataset.map(_plain(take)))
+
+
+def rows_of_replica(
+    replica: int | tf.Tensor, num_replicas: int, num_rows: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """First row of a replica in a batch, and the one after its last; may be none."""
+    size = -(-num_rows // num_replicas)
+    first = tf.minimum(replica * size, num_rows)
+    return first, tf.minimum(first + size, num_rows)
+
 
 Examples = tuple[np.ndarray, ...] | tf.data.Dataset
 _fold_in = tf.random.experimental.stateless_fold_in
@@ -29,6 +78,7 @@ def batches(
     shuffle: bool = True,
     repeat: bool = False,
     finish: Callable[[tuple[tf.Tensor, ...], tf.Tensor], Any] | None = None,
+    part: Part | None = None,
 ) -> tf.data.Dataset:
     """Batches of examples in an order that depends on `(seed, epoch)` alone.
 
@@ -43,9 +93,13 @@ def batches(
         repeat: Whether to start again at the end, in another order.
         finish: Function of a batch, a tuple, and of an int32 seed `[2]` of its own, to
             what is given; the tuple itself when left out.
+        part: Share of each batch that is given, as a pair from `Part.take`; for arrays
+            without `finish`.
     """
-    one_order = _in_memory if isinstance(examples, tuple) else _from_a_stream
-    in_order = one_order(examples, batch_size, shuffle)
+    if isinstance(examples, tuple):
+        in_order = _in_memory(examples, batch_size, shuffle, part)
+    else:
+        in_order = _from_a_stream(examples, batch_size, shuffle)
 
     def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
         data = in_order(_fold_in([seed, 1], number))
@@ -73,7 +127,7 @@ _InOrder = Callable[[tf.Tensor], tf.data.Dataset]
 
 
 def _in_memory(
-    examples: tuple[np.ndarray, ...], batch_size: int, shuffle: bool
+    examples: tuple[np.ndarray, ...], batch_size: int, shuffle: bool, part: Part | None
 ) -> _InOrder:
     with tf.device("CPU"):  # where tf.data runs
         tensors = tuple(tf.constant(part) for part in examples)
@@ -85,9 +139,11 @@ def _in_memory(
         if shuffle:
             rows = tf.random.experimental.stateless_shuffle(rows, seed)
 
-        def gather(start: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def gather(start: tf.Tensor) -> tuple:
             some = rows[start : start + batch_size]
-            return tuple(tf.gather(tensor, some) for tensor in tensors)
+            place, some = part.take(some) if part else (None, some)
+            batch = tuple(tf.gather(tensor, some) for tensor in tensors)
+            return (place, batch) if part else batch
 
         return tf.data.Dataset.range(0, num_rows, batch_size).map(_plain(gather))
 

@@ -143,7 +143,7 @@ class GAN(GenerativeModel):
         generated = self.generate(z, context, training=training)
         real, fake = self._logits(x, generated, context, training)
         loss = self.adversarial_loss
-        share = seeds.uniform(seed + 1, [tf.shape(x)[0], 1])[:, 0]
+        share = seeds.uniform(seeds.next_to(seed, 1), [tf.shape(x)[0], 1])[:, 0]
 
         def judge(x: tf.Tensor) -> tf.Tensor:
             return self.discriminator(x, context, training=training)[0]

@@ -127,7 +127,7 @@ class VAEGAN(LatentVariableModel):
         x, _ = self.inputs.unpack(inputs)
         size = tf.shape(x)[0]
         densities = self._draw_latents(x, None, seed, 1, training)
-        drawn = seeds.normal(seed + 1, [size, self.prior.noise_dim])
+        drawn = seeds.normal(seeds.next_to(seed, 1), [size, self.prior.noise_dim])
         z = [densities.z[0], self.prior.from_noise(None, drawn)[0]]
         generated = self.likelihood(tf.concat(z, axis=0), training=training).mean()
         logits, features = self._discriminate_all(x, generated, training)
@@ -137,7 +137,7 @@ class VAEGAN(LatentVariableModel):
         reconstruction = -square / (2 * self.feature_scale**2)
         fooled = (loss.generator(copied) + loss.generator(dreamt)) / 2
         against = [loss.discriminator(real, logits) for logits in (copied, dreamt)]
-        share = seeds.uniform(seed + 2, [size, 1])[:, 0]
+        share = seeds.uniform(seeds.next_to(seed, 2), [size, 1])[:, 0]
 
         def judge(x: tf.Tensor) -> tf.Tensor:
             return self.discriminator(x, training=training)[0]
@@ -151,7 +151,7 @@ class VAEGAN(LatentVariableModel):
             "kl": kl,
             "reconstruction": reconstruction,
             "loss_of_real": tf.nn.softplus(-real),
-            "loss_of_generated": tf.nn.softplus(tf.concat([copied, dreamt], axis=0)),
+            "loss_of_generated": (tf.nn.softplus(copied) + tf.nn.softplus(dreamt)) / 2,
         }
 
     def discriminate(self, x: Any) -> tf.Tensor:
@@ -176,7 +176,7 @@ class VAEGAN(LatentVariableModel):
     def _discriminator_state(self, terms: Outputs) -> tuple[tf.Tensor, tf.Tensor]:
         """Two bools: a cross-entropy is too low for a fair game; one is too high."""
         names = ("loss_of_real", "loss_of_generated")
-        away = tf.stack([tf.reduce_mean(terms[name]) for name in names]) - math.log(2)
+        away = tf.stack([terms[name] for name in names]) - math.log(2)
         wins = tf.reduce_any(away < -self.margin)
         return wins, tf.reduce_any(away > self.margin)
 

@@ -94,10 +94,12 @@ class Objective(Configurable, abc.ABC):
     Attributes:
         term_names: Names of the reported terms beside `"objective"`, schedules apart.
         needs_labels: If True, the model must have labels u.
+        needs_batch: True if the objective of an example depends on the batch.
     """
 
     term_names: tuple[str, ...] = ("elbo", "reconstruction", "kl")
     needs_labels: bool = False
+    needs_batch: bool = False
 
     def __init__(self, num_samples: PositiveInt = 1):
         super().__init__()
@@ -158,6 +160,16 @@ def number_or_schedule(**argument: float | Schedule) -> float | Schedule:
     if isinstance(value, Schedule):
         return value
     return checks.number(minimum=0, **argument)
+
+
+def batch_mean(x: tf.Tensor) -> tf.Tensor:
+    """Mean of `[batch, ...]` over the batch: that of all replicas, if several train."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return tf.reduce_mean(x, axis=0)
+    sums = [tf.reduce_sum(x, axis=0), tf.cast(tf.shape(x)[0], x.dtype)]
+    total, count = replica.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+    return total / count
 
 
 # Kind of an argument: a number, or a schedule read at the optimizer's step.

@@ -7,7 +7,15 @@ import tensorflow as tf
 from tfvae import checks
 from tfvae.checks import NonNegativeFloat, PositiveInt
 from tfvae.config import register
-from tfvae.objectives.base import LogDensities, Objective, Step, Terms, Weight, at
+from tfvae.objectives.base import (
+    LogDensities,
+    Objective,
+    Step,
+    Terms,
+    Weight,
+    at,
+    batch_mean,
+)
 
 
 @register
@@ -57,6 +65,7 @@ class ELBO(Objective):
     ):
         super().__init__(num_samples)
         self.needs_labels = bool(contrast)
+        self.needs_batch = capacity is not None or free_bits > 0
         if capacity is not None and free_bits:
             checks.fail("0 where `capacity` is given", free_bits=free_bits)
 
@@ -80,10 +89,10 @@ class ELBO(Objective):
         self, groups: tf.Tensor, kl: tf.Tensor, latent_dim: int, step: Step
     ) -> tf.Tensor:
         if self.capacity is not None:
-            return tf.abs(tf.reduce_mean(kl) - at(self.capacity, step))
+            return tf.abs(batch_mean(kl) - at(self.capacity, step))
         if self.free_bits:
             free = self.free_bits * latent_dim / groups.shape[-1]
-            return tf.reduce_sum(tf.maximum(tf.reduce_mean(groups, axis=0), free))
+            return tf.reduce_sum(tf.maximum(batch_mean(groups), free))
         return kl
 
     def _contrast(self, log_label: tf.Tensor | None, step: Step) -> float | tf.Tensor:

@@ -56,6 +56,7 @@ class TotalCorrelation(Objective):
         "total_correlation",
         "dimension_wise_kl",
     )
+    needs_batch = True
 
     def __init__(
         self,

@@ -1,12 +1,14 @@
 """Keras's `compile` for models whose players have optimizers of their own."""
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.training.replicas import part_of
 from tfvae.training.step import build_optimizers
 from tfvae.training.xla_loop import is_faster
 
@@ -26,9 +28,7 @@ def configure(
     checks.one_of([True, False, "auto"], jit_compile=jit_compile)
     if steps_per_execution != "auto":
         checks.integer(steps_per_execution=steps_per_execution)
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        expected = "called outside of a strategy with more than one replica"
-        checks.fail(expected, compile=type(tf.distribute.get_strategy()).__name__)
+    _check_strategy(model, chosen.values())
     steps = 1 if steps_per_execution == "auto" else steps_per_execution
     own = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
     model.compile_options = own | kwargs
@@ -44,6 +44,24 @@ def configure(
         kwargs |= {"jit_compile": jit_compile, "steps_per_execution": steps}
         keras.Model.compile(model, chosen[names[0]], **kwargs)
     build_optimizers(model)
+
+
+def _check_strategy(model: keras.Model, optimizers: Iterable[Any]) -> None:
+    """Raises unless model, optimizers and this call are of one strategy."""
+    strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+    name = type(strategy).__name__
+    if strategy is not model.made_under:
+        expected = "called in the scope of the strategy that the model was made under"
+        scopes = f"{type(model.made_under).__name__} and {name}"
+        checks.fail(expected, compile=scopes)
+    if not part_of(model):
+        if strategy is not None and strategy.num_replicas_in_sync > 1:
+            expected = "called under MirroredStrategy or MultiWorkerMirroredStrategy"
+            checks.fail(expected, compile=name)
+        return
+    for optimizer in optimizers:
+        if not isinstance(optimizer.iterations.value, tf.distribute.DistributedValues):
+            checks.fail("made in the scope of the strategy", optimizer=optimizer)
 
 
 def _given(

@@ -1,5 +1,6 @@
 """Means of what a model reports, and the callbacks of every `fit`."""
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfvae.data.batches import counters
+from tfvae.training.replicas import worker_of
 
 # Bad batches in a row that stop training.
 IN_A_ROW = 10
@@ -24,8 +26,8 @@ class RunningMeans(keras.metrics.Metric):
     def __init__(self, names: Sequence[str], **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
         self.names = tuple(names)
-        self.total = self.add_weight((len(names),), initializer="zeros", name="total")
-        self.count = self.add_weight((), initializer="zeros", name="count")
+        self.total = _zeros((len(names),), "float32", "total")
+        self.count = _zeros((), "float32", "count")
 
     def update_state(
         self, sums: tf.Tensor, count: tf.Tensor, finite: tf.Tensor | bool = True
@@ -45,9 +47,9 @@ class SkippedBatches(keras.metrics.Metric):
 
     def __init__(self, **kwargs: Any):
         super().__init__(dtype="int32", **kwargs)
-        self.total = self._counter("total")
-        self.in_a_row = self._counter("in_a_row")
-        self.longest = self._counter("longest")
+        self.total = _zeros((), "int32", "total")
+        self.in_a_row = _zeros((), "int32", "in_a_row")
+        self.longest = _zeros((), "int32", "longest")
 
     def update_state(self, finite: tf.Tensor) -> None:
         """Counts one batch."""
@@ -62,7 +64,7 @@ class SkippedBatches(keras.metrics.Metric):
         Raises:
             FloatingPointError: With what to do about it.
         """
-        if int(self.longest.value) >= IN_A_ROW:
+        if int(self.longest.numpy()) >= IN_A_ROW:
             raise FloatingPointError(
                 f"Training stopped: {IN_A_ROW} batches in a row gave a loss or "
                 "gradient with NaN or Inf. Weights and optimizer are as they were "
@@ -73,8 +75,10 @@ class SkippedBatches(keras.metrics.Metric):
         """Number of batches skipped since the last reset."""
         return self.total.value
 
-    def _counter(self, name: str) -> keras.Variable:
-        return self.add_weight((), initializer="zeros", dtype="int32", name=name)
+
+def _zeros(shape: tuple[int, ...], dtype: str, name: str) -> keras.Variable:
+    """A variable with a copy for each replica, as Keras's metrics have none."""
+    return keras.Variable("zeros", shape, dtype, trainable=False, name=name)
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -91,7 +95,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Warns of the batches that this epoch skipped."""
-        total = int(self.model.skipped.total.value)
+        total = int(self.model.skipped.total.numpy())
         if total > self._before:
             warnings.warn(
                 f"Epoch {epoch + 1}: skipped {total - self._before} batches with NaN "
@@ -121,7 +125,10 @@ class FollowEpochs(keras.callbacks.Callback):
 
 
 def with_own(callbacks: Any, model: keras.Model, data: Any) -> Any:
-    """The callbacks, a list or a `CallbackList`, with those of every `fit` in front."""
+    """The callbacks, a list or a `CallbackList`, with those of every `fit` in front.
+
+    Of several workers, all but the first leave out Keras's callbacks that write files.
+    """
     own = [StopOnNonFinite(), FollowEpochs(data)]
     if isinstance(callbacks, keras.callbacks.CallbackList):
         for callback in own:
@@ -130,7 +137,25 @@ def with_own(callbacks: Any, model: keras.Model, data: Any) -> Any:
         return callbacks
     callbacks = keras.tree.flatten([callbacks] if callbacks else [])
     _warn_of_backups(callbacks)
+    if worker_of(model.made_under)[0]:
+        callbacks = [_without_writing(c) for c in callbacks if not isinstance(c, _WRITE)]
     return [*own, *callbacks]
+
+
+_WRITE = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.TensorBoard,
+)
+
+
+def _without_writing(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
+    """The callback itself, or one that reads a backup but writes none."""
+    if not isinstance(callback, keras.callbacks.BackupAndRestore):
+        return callback
+    reader = copy.copy(callback)
+    reader._save_model = reader.on_train_end = lambda *args, **kwargs: None
+    return reader
 
 
 def _warn_of_backups(callbacks: list[keras.callbacks.Callback]) -> None:

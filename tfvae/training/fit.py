@@ -11,12 +11,19 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
-from tfvae.data.batches import batches
+from tfvae.data.batches import Part, batches
 from tfvae.inputs import beside, first_batch, is_stream, split, unzip
 from tfvae.signatures import CHUNK
 from tfvae.training import step
 from tfvae.training.compile import configure
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
+from tfvae.training.replicas import (
+    ALONE,
+    SharedFunction,
+    check_workers,
+    part_of,
+    scope_of,
+)
 from tfvae.training.xla_loop import XLALoop, has_own_step, steps_in_block
 
 
@@ -40,6 +47,10 @@ class Trainable(keras.Model, abc.ABC):
 
     def __init__(self, report_names: Sequence[str], **kwargs: Any):
         super().__init__(**kwargs)
+        # The strategy in whose scope the model is made, or None.
+        self.made_under = self._distribute_strategy
+        if part_of(self):
+            self._distribute_strategy = None  # Keras need not know of replicas
         self.report_names = tuple(report_names)
         self.seed_generator = keras.random.SeedGenerator()
         self.report = RunningMeans(report_names, name="report")
@@ -151,10 +162,12 @@ class Trainable(keras.Model, abc.ABC):
             (x, y), validation_data = split(x, y, validation_split)
         steps_per_epoch = kwargs.get("steps_per_epoch")
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
-        x = self._feed(x, y, batch_size, shuffle=shuffle, repeat=repeat)
+        part = part_of(self)
+        options = {"shuffle": shuffle, "repeat": repeat, "part": part}
+        x = self._feed(x, y, batch_size, **options)
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation_data = self._feed(*unzip(validation_data), size)
+            validation_data = self._feed(*unzip(validation_data), size, part=part)
         callbacks = with_own(callbacks, self, x)
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
@@ -188,7 +201,7 @@ class Trainable(keras.Model, abc.ABC):
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             _check_no_weights(kwargs)
-            x, y = self._feed(x, y, batch_size or CHUNK), None
+            x, y = self._feed(x, y, batch_size or CHUNK, part=part_of(self)), None
         kwargs.pop("sample_weight", None)
         as_dict = kwargs.pop("return_dict", False)
         logs = super().evaluate(x, y, return_dict=True, **kwargs)
@@ -225,8 +238,17 @@ class Trainable(keras.Model, abc.ABC):
         """The outputs of `call` for a batch."""
         return self(data, training=False)
 
+    @property
+    def distribute_strategy(self) -> tf.distribute.Strategy:
+        """The strategy that Keras is to use: none where replicas share the steps."""
+        return ALONE if part_of(self) else super().distribute_strategy
+
     def make_train_function(self, force: bool = False) -> None:
         """Under XLA: many steps in one call, see `XLALoop`."""
+        if part_of(self):
+            if force or not isinstance(self.train_function, SharedFunction):
+                self.train_function = SharedFunction(self, step.guarded_step)
+            return
         if not self.jit_compile or self.run_eagerly or has_own_step(self):
             super().make_train_function(force)
             return
@@ -238,6 +260,10 @@ class Trainable(keras.Model, abc.ABC):
 
     def make_test_function(self, force: bool = False) -> None:
         """Outside of XLA, which makes nothing faster without gradients and updates."""
+        if part_of(self):
+            if force or not isinstance(self.test_function, SharedFunction):
+                self.test_function = SharedFunction(self, step.evaluate_step)
+            return
         with self._without_xla():
             super().make_test_function(force)
 
@@ -268,18 +294,25 @@ class Trainable(keras.Model, abc.ABC):
         *,
         shuffle: bool = False,
         repeat: bool = False,
+        part: Part | None = None,
     ) -> Any:
-        """The data, checked, as a stream of batches."""
+        """The data, checked, as a stream of batches, or of a part of each."""
         x, y = beside(x, y)
         if is_stream(x):
             first, x = first_batch(x)
-            self.check_data(unzip(first), name=name)
-            return x
-        arrays = tuple(self.check_data((x, y), name=name).values())
+            with scope_of(self):
+                first = self.check_data(unzip(first), name=name)
+            check_workers(self, first)
+            return part.stream(x) if part else x
+        with scope_of(self):
+            arrays = tuple(self.check_data((x, y), name=name).values())
         if not len(arrays[0]):
             checks.fail("an array with at least one example", x=x)
+        check_workers(self, arrays)
+        if part:
+            checks.integer(minimum=part.num_replicas, batch_size=batch_size)
         seed = int(self.seed_generator.state[0])
-        options = {"shuffle": shuffle, "repeat": repeat}
+        options = {"shuffle": shuffle, "repeat": repeat, "part": part}
         return batches(arrays, batch_size, seed, self._epoch, **options)
 
     def _epoch(self) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -35,8 +36,8 @@ class Player:
         layers: Layers whose trainable variables it moves.
         loss: Name of its loss among the model's `terms`.
         steps: Moves in one training step. Players with fewer moves join the last ones.
-        active: Function of the terms to a scalar bool: False for a pause; None if the
-            player never pauses.
+        active: Function of the means of the terms to a scalar bool: False for a pause;
+            None if the player never pauses.
     """
 
     name: str
@@ -56,22 +57,48 @@ class Player:
         return [v for layer in self.layers for v in layer.trainable_variables]
 
 
+class Rows(NamedTuple):
+    """Rows of a batch: all of them, or those of one replica.
+
+    Attributes:
+        data: An element of a data set.
+        seed: int32 `[2]`, or `[4]` for a part of the batch.
+        num_rows: Rows of the whole batch, a float32 scalar.
+    """
+
+    data: Any
+    seed: tf.Tensor
+    num_rows: tf.Tensor
+
+
+class Sums(NamedTuple):
+    """Sums over rows, divided by the rows of the whole batch.
+
+    Attributes:
+        terms: The model's terms, by name.
+        losses: The losses of all players, by name, with the penalties of layers.
+        gradients: For each player that moves, the gradients of its scaled loss.
+        count: Number of the rows.
+    """
+
+    terms: dict[str, tf.Tensor]
+    losses: dict[str, tf.Tensor]
+    gradients: list[list[tf.Tensor | None]]
+    count: tf.Tensor
+
+
 class Turn(NamedTuple):
     """Players that move at once, from the same state.
 
     Attributes:
         players: The players.
         optimizers: The optimizer of each.
-        terms: The model's terms, `[batch]` each.
-        losses: Scalar losses by name, with the penalties of layers.
-        gradients: Gradients of each, of its scaled loss.
+        sums: Sums over the whole batch, which are means.
     """
 
     players: Sequence[Player]
     optimizers: list[keras.optimizers.Optimizer]
-    terms: dict[str, tf.Tensor]
-    losses: dict[str, tf.Tensor]
-    gradients: list[list[tf.Tensor | None]]
+    sums: Sums
 
     def is_finite(self, trusting: bool = False) -> tf.Tensor:
         """Scalar bool: no loss and no gradient is NaN, infinite or too large.
@@ -79,7 +106,7 @@ class Turn(NamedTuple):
         Args:
             trusting: Leave out gradients that show in their optimizer's variables.
         """
-        values = [self.losses[player.loss] for player in self.players]
+        values = [self.sums.losses[player.loss] for player in self.players]
         for player, optimizer, gradients in self._each():
             if isinstance(optimizer, _LossScale):
                 continue  # it handles overflowing gradients itself
@@ -103,33 +130,68 @@ class Turn(NamedTuple):
             if player.active is None:
                 move()
             else:
-                tf.cond(player.active(self.terms), move, lambda: False)
+                tf.cond(player.active(self.sums.terms), move, lambda: False)
         return True
 
     def _each(self) -> Any:
-        return zip(self.players, self.optimizers, self.gradients, strict=True)
+        return zip(self.players, self.optimizers, self.sums.gradients, strict=True)
 
 
-def guarded_step(model: keras.Model, data: Any) -> dict[str, tf.Tensor]:
-    """One training step; a batch that is not finite leaves everything as it was."""
+class OneReplica:
+    """A batch that is whole, and variables that are there once."""
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+
+    def total(self, function: Callable[[Rows], Sums], data: Any) -> Sums:
+        """The sums that a function gives for the `Rows` of a batch."""
+        batch = [part for part in tf.nest.flatten(data) if part is not None]
+        with tf.control_dependencies(batch):  # no seed without data
+            seed = seeds.from_generator(self.model.seed_generator)
+        return function(Rows(data, seed, tf.cast(tf.shape(batch[0])[0], tf.float32)))
+
+    def update(self, function: Callable[..., None], *args: Any) -> None:
+        """Calls a function that changes variables."""
+        function(*args)
+
+
+def guarded_step(
+    model: keras.Model, data: Any, replicas: OneReplica | None = None
+) -> dict[str, tf.Tensor]:
+    """One training step; a batch that is not finite leaves everything as it was.
+
+    Args:
+        model: The model.
+        data: An element of a data set.
+        replicas: What shares the work, with the methods of `OneReplica`.
+    """
+    replicas = replicas or OneReplica(model)
     schedule = turns(model.players)
     # Seeds and moving averages; all, if a later turn may not be finite.
     kept = state(model) if len(schedule) > 1 else model.non_trainable_variables
     before = [tf.identity(variable) for variable in kept]
-    finite = True
+    finite = tf.constant(True)
+
+    def move(players: list[Player], finite: tf.Tensor, sums: Sums) -> None:
+        tf.cond(finite, turn_of(model, players, sums).apply, lambda: False)
+
+    def finish(finite: tf.Tensor, sums: Sums, before: list[tf.Tensor]) -> None:
+        def restore() -> bool:
+            for variable, value in zip(kept, before, strict=True):
+                variable.assign(value)
+            return False
+
+        tf.cond(finite, lambda: True, restore)
+        model.skipped.update_state(finite)
+        _report(model, sums, finite)
+
     for players in schedule:
-        turn = play(model, data, players)
-        finite &= turn.is_finite()
-        tf.cond(finite, turn.apply, lambda: False)
-
-    def restore() -> bool:
-        for variable, value in zip(kept, before, strict=True):
-            variable.assign(value)
-        return False
-
-    tf.cond(finite, lambda: True, restore)
-    model.skipped.update_state(finite)
-    return _report(model, turn.terms, turn.losses, finite)
+        share = functools.partial(shares, model, players)
+        sums = replicas.total(share, data)
+        finite &= turn_of(model, players, sums).is_finite()
+        replicas.update(functools.partial(move, players), finite, sums)
+    replicas.update(finish, finite, sums, before)
+    return model.report.result()
 
 
 def unguarded_step(model: keras.Model, data: Any) -> tf.Tensor:
@@ -141,16 +203,24 @@ def unguarded_step(model: keras.Model, data: Any) -> tf.Tensor:
     """
     finite = True
     for players in turns(model.players):
-        turn = play(model, data, players)
+        share = functools.partial(shares, model, players)
+        sums = OneReplica(model).total(share, data)
+        turn = turn_of(model, players, sums)
         turn.apply()
         finite &= turn.is_finite(trusting=True)
-    _report(model, turn.terms, turn.losses)
+    _report(model, sums)
     return finite
 
 
-def evaluate_step(model: keras.Model, data: Any) -> dict[str, tf.Tensor]:
-    """The same terms as in training, without a move."""
-    return _report(model, *_terms_and_losses(model, data, training=False))
+def evaluate_step(
+    model: keras.Model, data: Any, replicas: OneReplica | None = None
+) -> dict[str, tf.Tensor]:
+    """The same terms as in training, without a move; arguments as `guarded_step`."""
+    replicas = replicas or OneReplica(model)
+    share = functools.partial(shares, model, (), training=False)
+    sums = replicas.total(share, data)
+    replicas.update(functools.partial(_report, model), sums)
+    return model.report.result()
 
 
 def build_optimizers(model: keras.Model) -> None:
@@ -190,16 +260,29 @@ def turns(players: Sequence[Player]) -> list[list[Player]]:
     return [[p for p in players if p.steps >= most - i] for i in range(most)]
 
 
-def play(model: keras.Model, data: Any, players: Sequence[Player]) -> Turn:
-    """Terms, losses and gradients of the players, who have not moved yet."""
+def shares(
+    model: keras.Model, players: Sequence[Player], rows: Rows, training: bool = True
+) -> Sums:
+    """What rows add to terms, losses, and gradients of the players, who do not move."""
     optimizers = [getattr(model, player.optimizer_name) for player in players]
     with tf.GradientTape(persistent=len(players) > 1) as tape:
-        terms, losses = _terms_and_losses(model, data, training=True)
+        terms = model.terms(rows.data, rows.seed, training=training)
+        size = tf.cast(tf.shape(next(iter(terms.values())))[0], tf.float32)
+        penalty = tf.add_n([0.0, *model.losses]) * size / rows.num_rows
+        names = [player.loss for player in model.players]
+        sums = {k: tf.reduce_sum(term) / rows.num_rows for k, term in terms.items()}
+        losses = {name: penalty + sums[name] for name in names}
         pairs = zip(players, optimizers, strict=True)
         scaled = [optimizer.scale_loss(losses[p.loss]) for p, optimizer in pairs]
     pairs = zip(players, scaled, strict=True)
     gradients = [tape.gradient(loss, player.variables) for player, loss in pairs]
-    return Turn(players, optimizers, terms, losses, gradients)
+    return Sums(sums, losses, gradients, size)
+
+
+def turn_of(model: keras.Model, players: Sequence[Player], sums: Sums) -> Turn:
+    """The turn of players, from sums over the whole batch."""
+    optimizers = [getattr(model, player.optimizer_name) for player in players]
+    return Turn(players, optimizers, sums)
 
 
 def state(model: keras.Model) -> list[keras.Variable]:
@@ -208,33 +291,13 @@ def state(model: keras.Model) -> list[keras.Variable]:
     return [*model.variables, *(v for o in optimizers for v in o.variables)]
 
 
-def _terms_and_losses(
-    model: keras.Model, data: Any, training: bool
-) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    batch = [part for part in tf.nest.flatten(data) if part is not None]
-    with tf.control_dependencies(batch):  # no seed without data
-        seed = seeds.from_generator(model.seed_generator)
-    terms = model.terms(data, seed, training=training)
-    penalty = tf.add_n([0.0, *model.losses])
-    names = [player.loss for player in model.players]
-    return terms, {name: penalty + tf.reduce_mean(terms[name]) for name in names}
-
-
 def _report(
-    model: keras.Model,
-    terms: dict[str, tf.Tensor],
-    losses: dict[str, tf.Tensor],
-    finite: tf.Tensor | bool = True,
-) -> dict[str, tf.Tensor]:
-    """Adds a batch to the model's report, and returns its means."""
-    size = tf.shape(next(iter(terms.values())))[0]
-    weight = tf.cast(size, tf.float32)
-    sums = {name: weight * loss for name, loss in losses.items()}
-    others = [name for name in model.report_names if name not in sums]
-    sums |= {name: tf.reduce_sum(terms[name]) for name in others}
-    sums = tf.stack([sums[name] for name in model.report_names])
-    model.report.update_state(sums, size, finite)
-    return model.report.result()
+    model: keras.Model, sums: Sums, finite: tf.Tensor | bool = True
+) -> None:
+    """Adds a batch to the model's report."""
+    means = sums.terms | sums.losses
+    means = tf.stack([means[name] for name in model.report_names])
+    model.report.update_state(means * sums.count, sums.count, finite)
 
 
 def optimizers_are_finite(model: keras.Model) -> tf.Tensor:

@@ -156,7 +156,10 @@ class XLALoop:
 
 def is_faster(model: keras.Model) -> bool:
     """True if XLA is known to be safe and faster for a model's parts on a CPU."""
-    if tf.distribute.has_strategy() or tf.config.list_logical_devices("GPU"):
+    strategy = tf.distribute.get_strategy()
+    if isinstance(strategy, tf.distribute.OneDeviceStrategy):
+        return False
+    if tf.config.list_logical_devices("GPU"):
         return False
     parts = [part for part in vars(model).values() if isinstance(part, Configurable)]
     names = [type(part).__module__ for part in [*model._flatten_layers(), *parts]]

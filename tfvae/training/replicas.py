@@ -1,0 +1,231 @@
+"""Training and evaluation shared by the replicas of a `tf.distribute` strategy."""
+
+import contextlib
+import itertools
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfvae import checks, seeds
+from tfvae.data.batches import Part, rows_of_replica
+from tfvae.training.step import Rows, Sums, guarded_step
+
+# Strategies that hold a copy of each variable for each replica.
+MIRRORED = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
+# The strategy of one process that has none.
+ALONE = tf.distribute.get_strategy()
+# What Keras's optimizers do through `tf.distribute`, and their base class without.
+_DISTRIBUTED = (
+    "_apply_weight_decay",
+    "_backend_increment_gradient_accumulators",
+    "_backend_update_step",
+    "_overwrite_model_variables_with_average_value",
+)
+
+
+class Replicas:
+    """The replicas of a strategy: each sums over its rows, and one vector adds them up.
+
+    Each replica moves its own copies of the variables by the same sums: the copies stay
+    equal to the bit.
+
+    Args:
+        model: A model made under a strategy that mirrors variables.
+        compiled: Whether XLA compiles the sums and the updates.
+    """
+
+    def __init__(self, model: keras.Model, compiled: bool):
+        self.model, self.compiled = model, compiled
+        self.strategy = model.made_under
+
+    def total(self, function: Callable[[Rows], Sums], data: Any) -> Sums:
+        """The sums that a function gives for all `Rows` of a batch.
+
+        Args:
+            function: Gives the sums over some rows.
+            data: Pair of a place and the rows of this worker, see `data.batches.Part`.
+        """
+        shape = {}
+
+        def flat(data: Any, seed: tf.Tensor, num_rows: tf.Tensor) -> tf.Tensor:
+            sums = function(Rows(data, seed, num_rows))
+            shape["of sums"] = tf.nest.map_structure(_spec, sums)
+            return _flattened(sums)
+
+        def on_replica(place: tf.Tensor, rows: Any, seed: tf.Tensor) -> tf.Tensor:
+            own, first = self._own(place, rows)
+            seed = seeds.of_part(seed, first, place[1])
+            return self._compile(flat)(own, seed, tf.cast(place[1], tf.float32))
+
+        seed = seeds.from_generator(self.model.seed_generator)
+        vectors = self.strategy.run(on_replica, args=(*data, seed))
+        vector = self.strategy.reduce(tf.distribute.ReduceOp.SUM, vectors, axis=None)
+        return _unflattened(vector, shape["of sums"])
+
+    def update(self, function: Callable[..., None], *args: Any) -> None:
+        """Calls a function that changes variables, for the copies of each replica."""
+
+        def on_device(_: tf.Variable, *args: Any) -> tf.Tensor:
+            def run(*args: Any) -> tf.Tensor:
+                function(*args)
+                return tf.constant(0)
+
+            return self._compile(run)(*args)
+
+        anchor = self.model.seed_generator.state.value
+        with on_one_device(self.model):
+            self.strategy.extended.update(anchor, on_device, args, group=False)
+
+    def _compile(self, function: Callable) -> Callable:
+        # Anew for each replica: a compiled function keeps the copies it was made for.
+        if not self.compiled:
+            return function
+        return tf.function(function, jit_compile=True, autograph=False)
+
+    def _own(self, place: tf.Tensor, rows: Any) -> tuple[Any, tf.Tensor]:
+        """The rows of this replica, and the number of the first in the batch."""
+        first_here, num_rows = tf.unstack(place)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        count = self.strategy.num_replicas_in_sync
+        first, stop = rows_of_replica(tf.cast(replica, tf.int32), count, num_rows)
+        own = slice(first - first_here, stop - first_here)
+        return tf.nest.map_structure(lambda x: x[own], rows), first
+
+
+class SharedFunction:
+    """Function that Keras calls for some batches, which all replicas share.
+
+    Args:
+        model: A model made under a strategy that mirrors variables.
+        step: `guarded_step`, compiled by XLA where the model says so; or
+            `evaluate_step`.
+    """
+
+    def __init__(self, model: keras.Model, step: Callable):
+        self.model = model
+        # Replicas that ask each other for means in between are not compiled.
+        alone = not getattr(model.objective, "needs_batch", False)
+        compiled = step is guarded_step and alone and bool(model.jit_compile)
+        replicas = Replicas(model, compiled)
+
+        def run(data: Any) -> dict[str, tf.Tensor]:
+            return step(model, data, replicas)
+
+        self._run = tf.function(run, reduce_retracing=True, autograph=False)
+
+    def __call__(self, iterator: Iterator) -> dict[str, tf.Tensor]:
+        logs = None
+        with scope_of(self.model), _clear_errors():
+            for data in itertools.islice(iterator, self.model.steps_per_execution):
+                logs = self._run(data)
+        if logs is None:
+            raise StopIteration
+        return logs
+
+
+@contextlib.contextmanager
+def on_one_device(model: keras.Model) -> Iterator[None]:
+    """Within it, optimizers move the copies of one replica, by gradients as given."""
+    optimizers = [getattr(model, player.optimizer_name) for player in model.players]
+    optimizers += [o.inner_optimizer for o in optimizers if hasattr(o, "inner_optimizer")]
+    for optimizer in optimizers:
+        base = next(k for k in type(optimizer).__mro__ if k.__name__ == "BaseOptimizer")
+        for name in _DISTRIBUTED:
+            setattr(optimizer, name, getattr(base, name).__get__(optimizer))
+    try:
+        yield
+    finally:
+        for optimizer in optimizers:
+            for name in _DISTRIBUTED:
+                delattr(optimizer, name)
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise RuntimeError(
+            "Training stopped: another worker is gone. Start all workers again; with "
+            "BackupAndRestore, or `tfvae train --resume`, they go on from the last "
+            f"epoch. TensorFlow says: {str(error)[:200]}"
+        ) from error
+
+
+def part_of(model: keras.Model) -> Part | None:
+    """The part of each batch that this worker has; None where nothing is shared."""
+    strategy = model.made_under
+    if not isinstance(strategy, MIRRORED):
+        return None
+    index, num_workers = worker_of(strategy)
+    return Part(index, num_workers, strategy.num_replicas_in_sync)
+
+
+def worker_of(strategy: tf.distribute.Strategy | None) -> tuple[int, int]:
+    """Number of this worker, 0 for the chief, and number of workers."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    jobs = resolver.cluster_spec().as_dict() if resolver else {}
+    counts = {name: len(jobs.get(name, ())) for name in ("chief", "worker")}
+    if not any(counts.values()):
+        return 0, 1
+    before = counts["chief"] if resolver.task_type == "worker" else 0
+    return before + (resolver.task_id or 0), sum(counts.values())
+
+
+def scope_of(model: keras.Model) -> contextlib.AbstractContextManager:
+    """The scope of the strategy whose replicas share a model, or no scope."""
+    return model.made_under.scope() if part_of(model) else contextlib.nullcontext()
+
+
+def check_workers(model: keras.Model, data: Any) -> None:
+    """Raises on every worker if one has another model or other data.
+
+    Args:
+        model: A model; nothing is done if one worker has it alone.
+        data: Arrays, whose number of rows and first rows are compared.
+    """
+    if worker_of(model.made_under)[1] == 1:
+        return
+    arrays = [np.asarray(x) for x in tf.nest.flatten(data)]
+    config = json.dumps([model.get_config(), model.get_compile_config()], default=str)
+    about = {
+        "model": config.encode(),
+        "data": b"".join(x[:128].tobytes() + bytes(str(x.shape), "ascii") for x in arrays),
+    }
+    sums = tf.constant([[zlib.crc32(value) for value in about.values()]], tf.int64)
+    with model.made_under.scope(), _clear_errors():
+        gather = tf.function(
+            lambda: model.made_under.gather(model.made_under.run(lambda: sums), axis=0)
+        )
+        for name, column in zip(about, gather().numpy().T, strict=True):
+            if len(set(column)) > 1:
+                expected = "the same on all workers"
+                checks.fail(expected, **{name: f"checksums {sorted(set(column))}"})
+
+
+def _spec(value: tf.Tensor | None) -> tf.TensorSpec | None:
+    return None if value is None else tf.TensorSpec(value.shape, value.dtype)
+
+
+def _flattened(structure: Any) -> tf.Tensor:
+    """All numbers of a structure in one vector; places with None are left out."""
+    tensors = [t for t in tf.nest.flatten(structure) if t is not None]
+    dense = [tf.cast(tf.convert_to_tensor(t), tf.float32) for t in tensors]
+    return tf.concat([tf.reshape(t, [-1]) for t in dense], axis=0)
+
+
+def _unflattened(vector: tf.Tensor, structure: Any) -> Any:
+    """The structure of tensors that a vector was made from."""
+    specs = tf.nest.flatten(structure)
+    sizes = [spec.shape.num_elements() for spec in specs if spec is not None]
+    parts = iter(tf.split(vector, sizes))
+    values = [
+        None if spec is None else tf.cast(tf.reshape(next(parts), spec.shape), spec.dtype)
+        for spec in specs
+    ]
+    return tf.nest.pack_sequence_as(structure, values)
