@@ -16,6 +16,7 @@ LIMIT = 2**26
 # Shuffle buffer in examples, for data that are not in memory.
 BUFFER = 10_000
 
+
 class Part(NamedTuple):
     """The share of a worker in each batch, which the replicas of all workers share.
 

@@ -172,6 +172,20 @@ def batch_mean(x: tf.Tensor) -> tf.Tensor:
     return total / count
 
 
+def whole_batch(*rows: tf.Tensor) -> tuple[list[tf.Tensor], int | tf.Tensor]:
+    """Matrices with the rows of all replicas, and the number of the first own row."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return list(rows), 0
+    size, add = tf.shape(rows[0])[0], tf.distribute.ReduceOp.SUM
+    index = tf.cast(replica.replica_id_in_sync_group, tf.int32)
+    own = tf.one_hot(index, replica.num_replicas_in_sync, size, 0, dtype=tf.int32)
+    sizes = replica.all_reduce(add, own)
+    first = tf.reduce_sum(sizes[:index])
+    around = [[first, tf.reduce_sum(sizes) - first - size], [0, 0]]
+    return replica.all_reduce(add, [tf.pad(x, around) for x in rows]), first
+
+
 # Kind of an argument: a number, or a schedule read at the optimizer's step.
 Weight = Annotated[float | Schedule, number_or_schedule]
 

@@ -6,7 +6,15 @@ import tensorflow_probability as tfp
 from tfvae import checks
 from tfvae.checks import NonNegativeFloat, PositiveInt
 from tfvae.config import register
-from tfvae.objectives.base import LogDensities, Objective, Step, Terms, Weight, at
+from tfvae.objectives.base import (
+    LogDensities,
+    Objective,
+    Step,
+    Terms,
+    Weight,
+    at,
+    whole_batch,
+)
 
 tfd = tfp.distributions
 
@@ -116,16 +124,20 @@ def _log_aggregate(
 
     Row i of the weights mixes the q(z | x_j) of the batch at z_i.
     """
-    given_x = tfd.Normal(posterior.mean(), posterior.stddev())
+    (loc, scale), first = whole_batch(posterior.mean(), posterior.stddev())
+    given_x = tfd.Normal(loc, scale)
     log_q = given_x.log_prob(z[:, None])  # [batch of z, batch of x, latent]
-    log_weight = _log_weights(tf.shape(z)[0], dataset_size)
+    own = first + tf.range(tf.shape(z)[0])
+    log_weight = _log_weights(own, tf.shape(loc)[0], dataset_size)
     joint = tf.reduce_logsumexp(log_weight + tf.reduce_sum(log_q, axis=-1), axis=1)
     by_dim = tf.reduce_logsumexp(log_weight[..., None] + log_q, axis=1)
     return joint, tf.reduce_sum(by_dim, axis=-1)
 
 
-def _log_weights(batch_size: int | tf.Tensor, dataset_size: int) -> tf.Tensor:
-    """Log-weights of stratified sampling, `[batch, batch]`; rows sum to 1.
+def _log_weights(
+    own: tf.Tensor, batch_size: int | tf.Tensor, dataset_size: int
+) -> tf.Tensor:
+    """Log-weights of stratified sampling, `[rows, batch]`; rows sum to 1.
 
     For N examples and M others in the batch, the row's own example weighs 1/N, one
     other (N - M) / (N * M) and the rest 1/M each: appendix C.2, Chen et al. 2018. Their
@@ -134,8 +146,7 @@ def _log_weights(batch_size: int | tf.Tensor, dataset_size: int) -> tf.Tensor:
     """
     size = tf.cast(dataset_size, tf.float32)
     others = tf.cast(tf.maximum(batch_size - 1, 1), tf.float32)
-    own = tf.where(batch_size > 1, 1 / size, 1.0)  # alone in its batch, it is q(z)
-    weights = tf.stack([own, (size - others) / (size * others), 1 / others])
-    index = tf.range(batch_size)
-    distance = (index - index[:, None]) % batch_size
+    itself = tf.where(batch_size > 1, 1 / size, 1.0)  # alone in its batch, it is q(z)
+    weights = tf.stack([itself, (size - others) / (size * others), 1 / others])
+    distance = (tf.range(batch_size) - own[:, None]) % batch_size
     return tf.math.log(tf.gather(weights, tf.minimum(distance, 2)))

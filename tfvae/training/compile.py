@@ -60,7 +60,8 @@ def _check_strategy(model: keras.Model, optimizers: Iterable[Any]) -> None:
             checks.fail(expected, compile=name)
         return
     for optimizer in optimizers:
-        if not isinstance(optimizer.iterations.value, tf.distribute.DistributedValues):
+        steps = optimizer.variables[0].value
+        if not isinstance(steps, tf.distribute.DistributedValues):
             checks.fail("made in the scope of the strategy", optimizer=optimizer)
 
 

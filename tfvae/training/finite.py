@@ -138,7 +138,9 @@ def with_own(callbacks: Any, model: keras.Model, data: Any) -> Any:
     callbacks = keras.tree.flatten([callbacks] if callbacks else [])
     _warn_of_backups(callbacks)
     if worker_of(model.made_under)[0]:
-        callbacks = [_without_writing(c) for c in callbacks if not isinstance(c, _WRITE)]
+        callbacks = [
+            _without_writing(c) for c in callbacks if not isinstance(c, _WRITE)
+        ]
     return [*own, *callbacks]
 
 

@@ -131,18 +131,22 @@ class SharedFunction:
 @contextlib.contextmanager
 def on_one_device(model: keras.Model) -> Iterator[None]:
     """Within it, optimizers move the copies of one replica, by gradients as given."""
-    optimizers = [getattr(model, player.optimizer_name) for player in model.players]
-    optimizers += [o.inner_optimizer for o in optimizers if hasattr(o, "inner_optimizer")]
-    for optimizer in optimizers:
+    changed = []
+    for player in model.players:
+        optimizer = getattr(model, player.optimizer_name)
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer._tf_apply = optimizer._common_apply
+            changed.append((optimizer, "_tf_apply"))
+            optimizer = optimizer.inner_optimizer
         base = next(k for k in type(optimizer).__mro__ if k.__name__ == "BaseOptimizer")
         for name in _DISTRIBUTED:
             setattr(optimizer, name, getattr(base, name).__get__(optimizer))
+            changed.append((optimizer, name))
     try:
         yield
     finally:
-        for optimizer in optimizers:
-            for name in _DISTRIBUTED:
-                delattr(optimizer, name)
+        for optimizer, name in changed:
+            delattr(optimizer, name)
 
 
 @contextlib.contextmanager
@@ -195,7 +199,9 @@ def check_workers(model: keras.Model, data: Any) -> None:
     config = json.dumps([model.get_config(), model.get_compile_config()], default=str)
     about = {
         "model": config.encode(),
-        "data": b"".join(x[:128].tobytes() + bytes(str(x.shape), "ascii") for x in arrays),
+        "data": b"".join(
+            x[:128].tobytes() + bytes(str(x.shape), "ascii") for x in arrays
+        ),
     }
     sums = tf.constant([[zlib.crc32(value) for value in about.values()]], tf.int64)
     with model.made_under.scope(), _clear_errors():
@@ -225,7 +231,9 @@ def _unflattened(vector: tf.Tensor, structure: Any) -> Any:
     sizes = [spec.shape.num_elements() for spec in specs if spec is not None]
     parts = iter(tf.split(vector, sizes))
     values = [
-        None if spec is None else tf.cast(tf.reshape(next(parts), spec.shape), spec.dtype)
+        None
+        if spec is None
+        else tf.cast(tf.reshape(next(parts), spec.shape), spec.dtype)
         for spec in specs
     ]
     return tf.nest.pack_sequence_as(structure, values)

@@ -291,9 +291,7 @@ def state(model: keras.Model) -> list[keras.Variable]:
     return [*model.variables, *(v for o in optimizers for v in o.variables)]
 
 
-def _report(
-    model: keras.Model, sums: Sums, finite: tf.Tensor | bool = True
-) -> None:
+def _report(model: keras.Model, sums: Sums, finite: tf.Tensor | bool = True) -> None:
     """Adds a batch to the model's report."""
     means = sums.terms | sums.losses
     means = tf.stack([means[name] for name in model.report_names])
