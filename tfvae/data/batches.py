@@ -39,7 +39,7 @@ class Part(NamedTuple):
         return first, stop
 
     def take(self, batch: Any) -> tuple[tf.Tensor, Any]:
-        """The place of the share, int32 `[2]`: first row, rows of the batch; its rows."""
+        """The place of the share, int32 `[2]` of first row and batch size; its rows."""
         num_rows = tf.shape(tf.nest.flatten(batch)[0])[0]
         first, stop = self.of(num_rows)
         rows = tf.nest.map_structure(lambda x: x[first:stop], batch)

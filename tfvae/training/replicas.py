@@ -206,7 +206,8 @@ def check_workers(model: keras.Model, data: Any) -> None:
     sums = tf.constant([[zlib.crc32(value) for value in about.values()]], tf.int64)
     with model.made_under.scope(), _clear_errors():
         gather = tf.function(
-            lambda: model.made_under.gather(model.made_under.run(lambda: sums), axis=0)
+            lambda: model.made_under.gather(model.made_under.run(lambda: sums), axis=0),
+            autograph=False,
         )
         for name, column in zip(about, gather().numpy().T, strict=True):
             if len(set(column)) > 1:
