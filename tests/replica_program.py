@@ -86,7 +86,7 @@ def main():
         model.compile(*optimizers, **OPTIONS.get("compile", {"jit_compile": False}))
     callbacks = [Say()]
     if "backup" in OPTIONS:
-        callbacks.append(keras.callbacks.BackupAndRestore(OPTIONS["backup"]))
+        callbacks.insert(0, keras.callbacks.BackupAndRestore(OPTIONS["backup"]))
     if OPTIONS.get("stream"):
         data = tfvae.data.load(x, binarize="dynamic", batch_size=32, seed=1).train
     fit = {"batch_size": 32, "epochs": OPTIONS.get("epochs", 2), "verbose": 0}

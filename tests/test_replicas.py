@@ -233,7 +233,7 @@ def test_workers_end_with_one_that_is_killed_and_go_on_to_the_bit(killed, tmp_pa
 @pytest.mark.parametrize(
     ("each", "message"),
     [
-        (({}, {"data_seed": 1}), "`data` must be the same on all workers"),
+        (({}, {"data_seed": 1}), "`x` must be the same on all workers"),
         (({}, {"optimizer": ADAM}), "`model` must be the same on all workers"),
     ],
 )

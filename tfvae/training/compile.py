@@ -1,5 +1,6 @@
 """Keras's `compile` for models whose players have optimizers of their own."""
 
+import json
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.training.replicas import part_of
+from tfvae.training.replicas import check_workers, part_of
 from tfvae.training.step import build_optimizers
 from tfvae.training.xla_loop import is_faster
 
@@ -63,6 +64,9 @@ def _check_strategy(model: keras.Model, optimizers: Iterable[Any]) -> None:
         steps = optimizer.variables[0].value
         if not isinstance(steps, tf.distribute.DistributedValues):
             checks.fail("made in the scope of the strategy", optimizer=optimizer)
+    parts = [model, *optimizers]
+    about = [keras.saving.serialize_keras_object(part) for part in parts]
+    check_workers(model, "model", lambda: json.dumps(about, default=str).encode())
 
 
 def _given(

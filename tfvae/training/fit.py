@@ -21,6 +21,7 @@ from tfvae.training.replicas import (
     ALONE,
     SharedFunction,
     check_workers,
+    first_rows,
     part_of,
     scope_of,
 )
@@ -302,13 +303,13 @@ class Trainable(keras.Model, abc.ABC):
             first, x = first_batch(x)
             with scope_of(self):
                 first = self.check_data(unzip(first), name=name)
-            check_workers(self, first)
+            check_workers(self, name, lambda: first_rows(list(first.values())))
             return part.stream(x) if part else x
         with scope_of(self):
             arrays = tuple(self.check_data((x, y), name=name).values())
         if not len(arrays[0]):
             checks.fail("an array with at least one example", x=x)
-        check_workers(self, arrays)
+        check_workers(self, name, lambda: first_rows(arrays))
         if part:
             checks.integer(minimum=part.num_replicas, batch_size=batch_size)
         seed = int(self.seed_generator.state[0])

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import json
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -151,6 +150,7 @@ def on_one_device(model: keras.Model) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _clear_errors() -> Iterator[None]:
+    """Says what an error of TensorFlow's collective operations means."""
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
@@ -158,6 +158,11 @@ def _clear_errors() -> Iterator[None]:
             "Training stopped: another worker is gone. Start all workers again; with "
             "BackupAndRestore, or `tfvae train --resume`, they go on from the last "
             f"epoch. TensorFlow says: {str(error)[:200]}"
+        ) from error
+    except tf.errors.InternalError as error:
+        raise RuntimeError(
+            "Training stopped: the workers do not run the same code. "
+            f"TensorFlow says: {str(error)[:200]}"
         ) from error
 
 
@@ -186,33 +191,31 @@ def scope_of(model: keras.Model) -> contextlib.AbstractContextManager:
     return model.made_under.scope() if part_of(model) else contextlib.nullcontext()
 
 
-def check_workers(model: keras.Model, data: Any) -> None:
-    """Raises on every worker if one has another model or other data.
+def check_workers(model: keras.Model, name: str, value: Callable[[], bytes]) -> None:
+    """Raises on every worker if a value is not the same on all of them.
 
     Args:
         model: A model; nothing is done if one worker has it alone.
-        data: Arrays, whose number of rows and first rows are compared.
+        name: Name of the argument.
+        value: Gives what the workers compare.
     """
     if worker_of(model.made_under)[1] == 1:
         return
-    arrays = [np.asarray(x) for x in tf.nest.flatten(data)]
-    config = json.dumps([model.get_config(), model.get_compile_config()], default=str)
-    about = {
-        "model": config.encode(),
-        "data": b"".join(
-            x[:128].tobytes() + bytes(str(x.shape), "ascii") for x in arrays
-        ),
-    }
-    sums = tf.constant([[zlib.crc32(value) for value in about.values()]], tf.int64)
-    with model.made_under.scope(), _clear_errors():
-        gather = tf.function(
-            lambda: model.made_under.gather(model.made_under.run(lambda: sums), axis=0),
-            autograph=False,
-        )
-        for name, column in zip(about, gather().numpy().T, strict=True):
-            if len(set(column)) > 1:
-                expected = "the same on all workers"
-                checks.fail(expected, **{name: f"checksums {sorted(set(column))}"})
+    checksum = tf.constant([zlib.crc32(value())], tf.int64)
+    strategy = model.made_under
+    gather = tf.function(
+        lambda: strategy.gather(strategy.run(lambda: checksum), axis=0), autograph=False
+    )
+    with strategy.scope(), _clear_errors():
+        found = sorted(set(gather().numpy()))
+    if len(found) > 1:
+        checks.fail("the same on all workers", **{name: f"checksums {found}"})
+
+
+def first_rows(arrays: Any) -> bytes:
+    """Shapes of arrays and their first 128 rows, for `check_workers`."""
+    arrays = [np.asarray(x) for x in tf.nest.flatten(arrays)]
+    return b"".join(x[:128].tobytes() + str(x.shape).encode() for x in arrays)
 
 
 def _spec(value: tf.Tensor | None) -> tf.TensorSpec | None:
