@@ -103,13 +103,18 @@ def train(
         bool, typer.Option("--xla-cache", help="Keep compiled programs for later runs.")
     ] = False,
 ) -> None:
-    """Train a preset, evaluate it, draw pictures and export it."""
+    """Train a preset, evaluate it, draw pictures and export it.
+
+    Where TF_CONFIG names a cluster, each of its workers runs this command; the first
+    one writes.
+    """
     name = preset or presets.DEFAULT
     presets.get(name)  # an unknown one is answered before TensorFlow is there
     if xla_cache:
         terminal.keep_compiled()
     from tfvae.runs import report, training
 
+    training.cluster()  # the workers of TF_CONFIG meet before TensorFlow does more
     folder = out or pathlib.Path("runs") / name
     changes = {"manual_dir": manual_dir, "seed": seed}
     if resume:
@@ -122,6 +127,8 @@ def train(
         config = configure(name, [*(set_ or ()), *given], data)
         ready = training.start(folder, config, force)
     _fit(ready)
+    if not training.writes():
+        return
     run = ready.run
     _report(run, samples)
     _paths([run.model_file, *report.draw(run), *_export(run)])

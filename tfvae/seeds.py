@@ -112,8 +112,9 @@ def _bits_of_part(shape: Sequence, seed: tf.Tensor) -> tf.Tensor:
         start = (i * tf.cast(num_rows, tf.int64) + tf.cast(first_row, tf.int64)) * dim
         from_here = counter + tf.cast(tf.stack([start // 2, 0]), tf.uint64)
         bits = _philox([rows * dim + 1], key, from_here, tf.int64)
-        odd = tf.cast(start % 2, tf.int32)
-        return tf.reshape(tf.slice(bits, [odd], [rows * dim]), [rows, dim])
+        # Not a slice from a tensor, for which XLA would compile anew for each seed.
+        own = tf.where(start % 2 == 1, bits[1:], bits[:-1])
+        return tf.reshape(own, [rows, dim])
 
     drawn = [draw(i) for i in range(math.prod(outer))]
     return tf.reshape(tf.stack(drawn), shape)

@@ -1,5 +1,6 @@
 """A training run in a folder: started, saved however it ends, resumed."""
 
+import contextlib
 import csv
 import json
 import math
@@ -18,6 +19,7 @@ from tfvae.loading import load
 from tfvae.runs import builders
 from tfvae.runs.config import Config
 from tfvae.runs.folder import Run
+from tfvae.training.replicas import cluster, worker_of
 from tfvae.training.step import state
 
 # Seconds between two checkpoints.
@@ -56,7 +58,8 @@ class Training(keras.callbacks.Callback):
         x, *_ = tf.nest.flatten(self.splits.train.element_spec)
         shape, steps = x.shape[1:], len(self.splits.train)
         # Built again, as a new number of epochs means other schedules.
-        self.set_model(builders.build(config, shape, steps))
+        with cluster().scope() if cluster() else contextlib.nullcontext():
+            self.set_model(builders.build(config, shape, steps))
         if model is not None:
             pairs = zip(state(self.model), state(model), strict=True)
             for variable, value in pairs:
@@ -108,7 +111,7 @@ class Training(keras.callbacks.Callback):
             options = {"epochs": self.epochs, "initial_epoch": len(self.history)}
             options |= {"callbacks": [self, *callbacks], "verbose": 0}
             train, valid, _ = self.splits
-            with self.run.locked():
+            with _only_writer(self.run):
                 try:
                     self.model.fit(train, validation_data=valid, **options)
                 finally:
@@ -134,7 +137,7 @@ class Training(keras.callbacks.Callback):
 
         The checkpoint is written last, so the other files never lack its epochs.
         """
-        if self._state is None:
+        if self._state is None or not writes():
             return
         if self._best is not None:
             self.model.set_weights(self._best)
@@ -159,10 +162,12 @@ def start(
     """
     run = Run(pathlib.Path(path))
     taken = run.path.is_file() or any(run.path.glob("[!.]*"))
-    if taken and not (force and run.config):
+    if writes() and taken and not (force and run.config):
         expected = "a new or empty folder, or a run with --force or --resume"
         checks.fail(expected, out=str(path))
     training = Training(run, config)
+    if not writes():
+        return training
     with run.locked():
         for file in (file for pattern in _OWN for file in run.path.glob(pattern)):
             file.unlink()
@@ -191,7 +196,7 @@ def resume(path: str | os.PathLike[str], epochs: int | None = None) -> Training:
     config = run.config
     if epochs is not None:
         config["training"]["epochs"] = epochs
-    with run.locked():
+    with _only_writer(run):
         if run.checkpoints:
             model, file = _last_model(run.checkpoints)
             epoch = int(file.stem.partition("-")[2])
@@ -203,8 +208,18 @@ def resume(path: str | os.PathLike[str], epochs: int | None = None) -> Training:
             warnings.warn(f"{path} has no checkpoint: starting anew.", stacklevel=2)
             model, history = None, []
         training = Training(run, config, model, history)
-        run.write("config.json", json.dumps(config, indent=2))
+        if writes():
+            run.write("config.json", json.dumps(config, indent=2))
     return training
+
+
+def writes() -> bool:
+    """True but on workers of a cluster that leave the run folder to the first."""
+    return worker_of(cluster())[0] == 0
+
+
+def _only_writer(run: Run) -> contextlib.AbstractContextManager:
+    return run.locked() if writes() else contextlib.nullcontext()
 
 
 def _monitor(model: keras.Model) -> str | None:

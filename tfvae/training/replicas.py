@@ -1,7 +1,10 @@
 """Training and evaluation shared by the replicas of a `tf.distribute` strategy."""
 
 import contextlib
+import functools
 import itertools
+import json
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -173,6 +176,29 @@ def part_of(model: keras.Model) -> Part | None:
         return None
     index, num_workers = worker_of(strategy)
     return Part(index, num_workers, strategy.num_replicas_in_sync)
+
+
+@functools.cache
+def cluster() -> tf.distribute.Strategy | None:
+    """The strategy of the workers in the environment's TF_CONFIG; None for one worker.
+
+    It has to be called before TensorFlow does anything else.
+
+    Raises:
+        ValueError: If TF_CONFIG is not JSON, or names no such worker.
+    """
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+        jobs, task = config["cluster"], config["task"]
+        jobs[task["type"]][int(task["index"])]
+    except (ValueError, KeyError, IndexError, TypeError):
+        checks.fail("JSON whose task is one of its cluster's", TF_CONFIG=text)
+    if sum(map(len, jobs.values())) < 2:
+        return None
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def worker_of(strategy: tf.distribute.Strategy | None) -> tuple[int, int]:
