@@ -15,6 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import tfvae
+from tests.checks import MODELS, SHAPE, decoder, encoder
+from tests.exports import EXPORTED
+
 OPTIONS = json.loads(sys.argv[1])
 REPLICAS = OPTIONS.get("replicas", 0)
 
@@ -32,9 +36,6 @@ def strategy():
 
 
 STRATEGY = strategy()
-import tfvae  # noqa: E402
-from tests.checks import MODELS, SHAPE, decoder, encoder  # noqa: E402
-from tests.exports import EXPORTED  # noqa: E402
 
 FAMILIES = {
     **{name: EXPORTED[name] for name in ("IVAE-labels", "GAN-labels", "VAEGAN")},

@@ -106,6 +106,17 @@ def test_import_time(tmp_path):
     )
 
 
+@pytest.mark.slow
+def test_distributed_training_and_its_speed(tmp_path):
+    out = alone("distributed/train.py", "--epochs=1", folder=tmp_path)
+    assert "log p(x), test: -" in out
+    assert (tmp_path / "distributed" / "vae.keras").exists()
+    small = ["--rows=16", "--steps=4", "--epochs=2"]
+    out = alone("benchmarks/distributed.py", *small, folder=tmp_path)
+    assert "weak scaling 0." in out or "weak scaling 1." in out
+    assert "512 workers" in out
+
+
 def test_figures_of_the_vae_paper(run, tmp_path):
     run("vae_paper/bounds.py", "digits", "--latents=2", "--samples=8e3")
     run("vae_paper/figures.py")

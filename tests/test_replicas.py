@@ -19,6 +19,7 @@ import tfvae
 from tests.checks import decoder, encoder
 from tfvae import seeds
 from tfvae.data.batches import Part, batches
+from tfvae.training import replicas
 
 ROOT = pathlib.Path(__file__).parents[1]
 SGD = {"class_name": "SGD", "config": {"learning_rate": 1e-3}}
@@ -35,13 +36,18 @@ def start(config=None, **options):
     return subprocess.Popen(command, cwd=ROOT, env=environment, **pipe)
 
 
-def start_workers(tmp_path, each=({}, {}), **options):
-    """Two workers of a cluster on this machine; worker i writes `worker_i.npz`."""
+def addresses():
+    """Two free addresses on this machine."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
         for free in sockets:
             free.bind(("127.0.0.1", 0))
-        workers = ["{}:{}".format(*free.getsockname()) for free in sockets]
+        return ["{}:{}".format(*free.getsockname()) for free in sockets]
+
+
+def start_workers(tmp_path, each=({}, {}), **options):
+    """Two workers of a cluster on this machine; worker i writes `worker_i.npz`."""
+    workers = addresses()
     return [
         start(
             {"cluster": {"worker": workers}, "task": {"type": "worker", "index": i}},
@@ -240,6 +246,53 @@ def test_workers_end_with_one_that_is_killed_and_go_on_to_the_bit(killed, tmp_pa
 def test_workers_that_differ_are_refused_on_every_worker(each, message, tmp_path):
     outputs = finish(*start_workers(tmp_path, each, model="VAE"), code=1)
     assert all(message in output for output in outputs)
+
+
+@pytest.mark.slow
+def test_the_command_line_trains_on_the_workers_of_tf_config(tmp_path):
+    workers = addresses()
+
+    def train(*arguments):
+        processes = []
+        for i in range(2):
+            task = {"type": "worker", "index": i}
+            config = json.dumps({"cluster": {"worker": workers}, "task": task})
+            command = [sys.executable, "-m", "tfvae", "train", *arguments]
+            command += ["--out", str(tmp_path / "run"), "--samples", "5"]
+            pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            environment = os.environ | {"TF_CONFIG": config}
+            processes.append(
+                subprocess.Popen(command, env=environment, text=True, **pipe)
+            )
+        first, second = finish(*processes)
+        assert "Wrote:" in first
+        assert "Wrote:" not in second
+
+    train("vae_digits", "--epochs", "2")
+    train("--resume", "--epochs", "3")
+    assert (tmp_path / "run" / "checkpoint-000003.keras").exists()
+    assert len((tmp_path / "run" / "history.csv").read_text().split()) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}',
+    ],
+)
+def test_a_tf_config_that_names_no_such_worker_is_refused(text, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match=r"`TF_CONFIG` must be JSON whose task is one"):
+        replicas.cluster.__wrapped__()
+
+
+def test_a_cluster_of_one_is_no_cluster(monkeypatch):
+    task = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
+    assert replicas.cluster.__wrapped__() is None
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import tfvae
 from tfvae.runs import report
 from tfvae.runs import training as runs
 from tfvae.runs.config import configure
-from tfvae.training.step import state
+from tfvae.training.players import state
 
 TINY = ["hidden_units=[16]", "latent_dim=2", "batch_size=100"]
 

@@ -16,7 +16,7 @@ from tfvae.layers import AutoregressiveNetwork
 from tfvae.likelihoods import Bernoulli, Likelihood
 from tfvae.models.base import GenerativeModel
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.step import Player
+from tfvae.training.players import Player
 
 
 class AutoregressiveModel(GenerativeModel, abc.ABC):

@@ -16,7 +16,7 @@ from tfvae.layers import Discriminator
 from tfvae.models.base import GenerativeModel, check_apart
 from tfvae.objectives import AdversarialLoss
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.step import Player
+from tfvae.training.players import Player
 
 
 @register

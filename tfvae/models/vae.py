@@ -14,7 +14,7 @@ from tfvae.likelihoods import Likelihood
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import ELBO, Objective
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.step import Player
+from tfvae.training.players import Player
 
 
 @register

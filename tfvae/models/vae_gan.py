@@ -17,7 +17,7 @@ from tfvae.models.base import check_apart
 from tfvae.models.latent import LatentVariableModel
 from tfvae.objectives import AdversarialLoss, LogDensities
 from tfvae.signatures import Outputs, Signature
-from tfvae.training.step import Player
+from tfvae.training.players import Player
 
 
 @register

@@ -19,8 +19,8 @@ from tfvae.loading import load
 from tfvae.runs import builders
 from tfvae.runs.config import Config
 from tfvae.runs.folder import Run
+from tfvae.training.players import state
 from tfvae.training.replicas import cluster, worker_of
-from tfvae.training.step import state
 
 # Seconds between two checkpoints.
 INTERVAL = 10

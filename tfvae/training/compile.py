@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.training.players import build_optimizers
 from tfvae.training.replicas import check_workers, part_of
-from tfvae.training.step import build_optimizers
 from tfvae.training.xla_loop import is_faster
 
 _LossScale = keras.optimizers.LossScaleOptimizer

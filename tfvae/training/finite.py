@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 from tfvae.data.batches import counters
-from tfvae.training.replicas import worker_of
 
 # Bad batches in a row that stop training.
 IN_A_ROW = 10
@@ -137,7 +136,7 @@ def with_own(callbacks: Any, model: keras.Model, data: Any) -> Any:
         return callbacks
     callbacks = keras.tree.flatten([callbacks] if callbacks else [])
     _warn_of_backups(callbacks)
-    if worker_of(model.made_under)[0]:
+    if not model.is_chief:
         callbacks = [
             _without_writing(c) for c in callbacks if not isinstance(c, _WRITE)
         ]

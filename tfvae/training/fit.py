@@ -11,20 +11,13 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
-from tfvae.data.batches import Part, batches
-from tfvae.inputs import beside, first_batch, is_stream, split, unzip
+from tfvae.inputs import split, unzip
 from tfvae.signatures import CHUNK
-from tfvae.training import step
+from tfvae.training import players, step
 from tfvae.training.compile import configure
+from tfvae.training.feed import feed
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
-from tfvae.training.replicas import (
-    ALONE,
-    SharedFunction,
-    check_workers,
-    first_rows,
-    part_of,
-    scope_of,
-)
+from tfvae.training.replicas import ALONE, SharedFunction, part_of, worker_of
 from tfvae.training.xla_loop import XLALoop, has_own_step, steps_in_block
 
 
@@ -59,7 +52,7 @@ class Trainable(keras.Model, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def players(self) -> tuple[step.Player, ...]:
+    def players(self) -> tuple[players.Player, ...]:
         """The sides of training: one, or several that play against each other."""
 
     @abc.abstractmethod
@@ -165,18 +158,18 @@ class Trainable(keras.Model, abc.ABC):
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         part = part_of(self)
         options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-        x = self._feed(x, y, batch_size, **options)
+        x = feed(self, x, y, batch_size, **options)
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation_data = self._feed(*unzip(validation_data), size, part=part)
+            validation_data = feed(self, *unzip(validation_data), size, part=part)
         callbacks = with_own(callbacks, self, x)
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
         asked = self.compile_options["steps_per_execution"]
         self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch
-        step.build_optimizers(self)
+        players.build_optimizers(self)
         try:
-            with step.averages_of_players(self):
+            with players.averages_of_players(self):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
             self.loop_options = 1, None
@@ -202,7 +195,7 @@ class Trainable(keras.Model, abc.ABC):
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             _check_no_weights(kwargs)
-            x, y = self._feed(x, y, batch_size or CHUNK, part=part_of(self)), None
+            x, y = feed(self, x, y, batch_size or CHUNK, part=part_of(self)), None
         kwargs.pop("sample_weight", None)
         as_dict = kwargs.pop("return_dict", False)
         logs = super().evaluate(x, y, return_dict=True, **kwargs)
@@ -220,7 +213,7 @@ class Trainable(keras.Model, abc.ABC):
             batch_size: Rows in a batch of an array, 512 when left out.
             **kwargs: Those of `keras.Model.predict`.
         """
-        data = self._feed(x, None, batch_size or CHUNK, name=self.called_with)
+        data = feed(self, x, None, batch_size or CHUNK, name=self.called_with)
         return super().predict(data, **kwargs)
 
     @property
@@ -238,6 +231,11 @@ class Trainable(keras.Model, abc.ABC):
     def predict_step(self, data: Any) -> tf.Tensor:
         """The outputs of `call` for a batch."""
         return self(data, training=False)
+
+    @property
+    def is_chief(self) -> bool:
+        """True in the one process that is to write files, the first of all workers."""
+        return worker_of(self.made_under)[0] == 0
 
     @property
     def distribute_strategy(self) -> tf.distribute.Strategy:
@@ -285,39 +283,6 @@ class Trainable(keras.Model, abc.ABC):
     def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> list:
         # For what Keras gives as a list: `train_on_batch`, `test_on_batch`.
         return [logs[name] for name in self.report_names if name in logs]
-
-    def _feed(
-        self,
-        x: Any,
-        y: Any,
-        batch_size: int,
-        name: str = "x",
-        *,
-        shuffle: bool = False,
-        repeat: bool = False,
-        part: Part | None = None,
-    ) -> Any:
-        """The data, checked, as a stream of batches, or of a part of each."""
-        x, y = beside(x, y)
-        if is_stream(x):
-            first, x = first_batch(x)
-            with scope_of(self):
-                first = self.check_data(unzip(first), name=name)
-            check_workers(self, name, lambda: first_rows(list(first.values())))
-            return part.stream(x) if part else x
-        with scope_of(self):
-            arrays = tuple(self.check_data((x, y), name=name).values())
-        if not len(arrays[0]):
-            checks.fail("an array with at least one example", x=x)
-        check_workers(self, name, lambda: first_rows(arrays))
-        if part:
-            checks.integer(minimum=part.num_replicas, batch_size=batch_size)
-        seed = int(self.seed_generator.state[0])
-        options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-        return batches(arrays, batch_size, seed, self._epoch, **options)
-
-    def _epoch(self) -> tf.Tensor:
-        return tf.convert_to_tensor(self.optimizer.iterations)
 
 
 def _check_no_weights(kwargs: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from tfvae import checks, seeds
 from tfvae.data.batches import Part, rows_of_replica
-from tfvae.training.step import Rows, Sums, guarded_step
+from tfvae.training.players import Rows, Sums
+from tfvae.training.step import guarded_step
 
 # Strategies that hold a copy of each variable for each replica.
 MIRRORED = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)

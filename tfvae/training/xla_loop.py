@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfvae.config import Configurable
 from tfvae.data.batches import STEPS, steps_at_once
-from tfvae.training.step import optimizers_are_finite, state, unguarded_step
+from tfvae.training.players import optimizers_are_finite, state
+from tfvae.training.step import unguarded_step
 
 _HOOKS = [f"on_{of}batch_{at}" for of in ("", "train_") for at in ("begin", "end")]
 # Of Keras's callbacks that save or write after a number of batches.
