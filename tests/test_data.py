@@ -1,5 +1,7 @@
 """Pipelines: values, splits, noise, seeds, sources and what is refused."""
 
+import collections
+import functools
 import sys
 from pathlib import Path
 
@@ -10,9 +12,10 @@ import tensorflow as tf
 
 import tfvae
 from tests.checks import assert_same_state
-from tfvae.data import batches, load
+from tfvae.data import batches, load, sources
 from tfvae.data import tfds as builders
 from tfvae.data.batches import steps_at_once
+from tfvae.data.load import _fits
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -189,6 +192,63 @@ def test_folder_keeps_its_own_splits(tmp_path, grey, third):
     np.testing.assert_allclose(test, grey[20:] / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize("binarize", [None, "threshold", "dynamic"])
+def test_a_folder_is_read_in_the_order_of_memory(binarize, tmp_path, grey):
+    for i, image in enumerate(grey[:24]):
+        tf.io.write_file(str(tmp_path / f"{i:02}.png"), tf.io.encode_png(image))
+    options = {"image_size": (4, 3, 1), "batch_size": 4, "binarize": binarize}
+    both = [load(tmp_path, **options, cache=cache) for cache in (True, False)]
+    for held, read in zip(*both, strict=True):
+        for _ in range(2):  # epochs
+            for one, other in zip(held, read, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "bool"])
+def test_an_array_larger_than_memory_is_read_from_its_file(dtype, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, [36, 5, 4]).astype(dtype)
+    np.save(tmp_path / "x.npy", x)
+    for binarize in (None, "dynamic"):
+        options = {"batch_size": 8, "binarize": binarize}
+        for cache in (True, False, "auto"):
+            wanted = load(x, **options)
+            found = load(tmp_path / "x.npy", **options, cache=cache)
+            for one, other in zip(wanted, found, strict=True):
+                np.testing.assert_array_equal(stacked(one), stacked(other))
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (np.zeros([9, 2], "int64"), {}, "integers of one byte"),
+        (np.zeros([9, 2]), {"labels": True}, "`labels` must be False: an .npy file"),
+        (np.full([9, 2], 2.0), {"binarize": "threshold"}, r"must lie in \[0, 1\]"),
+        (np.zeros([9]), {}, "`source` must hold arrays"),
+    ],
+)
+def test_npy_files_of_other_kinds_are_refused(x, options, message, tmp_path):
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "x.npy", **options)
+    (tmp_path / "torn.npy").write_bytes(b"no")
+    with pytest.raises(ValueError, match=r"an .npy file of one plain array"):
+        load(tmp_path / "torn.npy")
+
+
+def test_what_does_not_fit_in_memory_is_not_held(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.zeros([30, 50], "uint8"))
+    free = collections.namedtuple("free", "available")
+    for available, fits in ((6_100, True), (5_900, False)):
+        monkeypatch.setattr("psutil.virtual_memory", functools.partial(free, available))
+        raw = sources.from_npy(
+            tmp_path / "x.npy",
+            labels=False,
+            fractions=sources.Fractions(0.1, 0.1),
+        )
+        assert _fits(raw.splits) == fits
+
+
 def test_folder_names_the_file_that_is_no_image(tmp_path, grey):
     (tmp_path / "broken.png").write_bytes(b"no image")
     for i in range(8):
@@ -240,7 +300,9 @@ def test_npz_with_pickled_objects_is_refused(tmp_path):
 
 
 def test_missing_path_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="`source` must be an .npz file"):
+    with pytest.raises(
+        FileNotFoundError, match="`source` must be an .npz or .npy file"
+    ):
         load(tmp_path / "none.npz")
 
 

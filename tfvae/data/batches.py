@@ -112,10 +112,11 @@ def batches(
 
     def epochs(_: tf.Tensor) -> tf.data.Dataset:
         first = tf.cast(epoch(), tf.int64)
-        return tf.data.Dataset.range(first, first + (2**31 if repeat else 1))
+        if not repeat:
+            return one_epoch(first)
+        return tf.data.Dataset.range(first, first + 2**31).flat_map(_plain(one_epoch))
 
-    start = tf.data.Dataset.range(1)
-    dataset = start.flat_map(_plain(epochs)).flat_map(_plain(one_epoch))
+    dataset = tf.data.Dataset.range(1).flat_map(_plain(epochs))
     if not repeat:
         num_rows = len(examples[0] if isinstance(examples, tuple) else examples)
         count = tf.data.experimental.assert_cardinality(-(-num_rows // batch_size))

@@ -1,5 +1,7 @@
 """Raw examples from a folder of image files."""
 
+import concurrent.futures
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.sources import ALIASES, Fractions, Location, Source, SplitArrays, cut
+from tfvae.data.sources import (
+    ALIASES,
+    Fractions,
+    Lazy,
+    Location,
+    Source,
+    SplitArrays,
+    cut,
+)
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _MODES = {1: "L", 3: "RGB"}
@@ -72,16 +82,21 @@ def _class_names(parts: SplitArrays) -> np.ndarray:
 
 def _images(
     paths: np.ndarray, classes: np.ndarray, names: np.ndarray | None, shape: tuple
-) -> tf.data.Dataset:
+) -> Lazy:
     """Examples `(image,)` or `(image, label)`, images uint8."""
-    arrays = (paths,) if names is None else (paths, np.searchsorted(names, classes))
-    files = tf.data.Dataset.from_tensor_slices(arrays)
+    labels = () if names is None else (np.searchsorted(names, classes),)
 
-    def read(path: tf.Tensor, *label: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        image = tf.numpy_function(lambda path: _read(path, shape), [path], tf.uint8)
-        return (tf.ensure_shape(image, shape), *label)
+    def read(paths: np.ndarray) -> np.ndarray:
+        images = _threads().map(functools.partial(_read, shape=shape), paths)
+        return np.stack(list(images))
 
-    return files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    return Lazy(paths, labels, read, tf.TensorSpec(shape, tf.uint8))
+
+
+@functools.cache
+def _threads() -> concurrent.futures.Executor:
+    """Threads that decode images: the decoders let other threads run."""
+    return concurrent.futures.ThreadPoolExecutor(os.cpu_count())
 
 
 def _read(path: bytes, shape: tuple[int, int, int]) -> np.ndarray:

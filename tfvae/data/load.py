@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ _BLOCK = 256
 
 _BINARIZE = (None, "threshold", "static", "dynamic")
 Binarization = Annotated[str, functools.partial(checks.one_of, _BINARIZE)]
+Cache = Annotated[bool | str, functools.partial(checks.one_of, (True, False, "auto"))]
 Fraction = Annotated[float, functools.partial(checks.number, minimum=0, maximum=1)]
 
 
@@ -47,7 +49,7 @@ def load(
     data_dir: Location | None = None,
     manual_dir: Location | None = None,
     shuffle: bool = True,
-    cache: bool = True,
+    cache: Cache = "auto",
     seed: NonNegativeInt = 0,
 ) -> Splits:
     """Returns train, valid and test pipelines for a data set.
@@ -58,7 +60,7 @@ def load(
 
     Floats stay as they are. Integers become `x / 255` (the digits `x / 16`), unless the
     greatest one is 1: then they stay 0 and 1. The greatest is that of all splits, for
-    a TFDS builder that of the first 1,000 training images.
+    a TFDS builder or an `.npy` file that of the first 1,000 examples.
 
     Train has a new order in each epoch and, with `binarize="dynamic"` or `dequantize`,
     new noise: both depend on `seed` and the number of the epoch alone. `fit` sets that
@@ -76,6 +78,7 @@ def load(
               `nonlinear_ica(segment_length=1440)`, whitened, `[5]`.
             - The path of an `.npz` file, or a dict: train, valid and test, or x_train,
               y_train and so on, or one array.
+            - The path of an `.npy` file of one array, which may be larger than memory.
             - The path of a folder of image files.
             - An array, or a tuple of arrays (train, valid, test).
         batch_size: Examples in a batch.
@@ -99,8 +102,10 @@ def load(
         manual_dir: Folder with the original files under their original names, from
             which TFDS prepares a data set without a network.
         shuffle: If True, shuffle train.
-        cache: If True, hold all examples in memory, one byte for a pixel. Otherwise
-            files are read in each epoch and shuffled in a buffer of 10,000.
+        cache: If True, hold all examples in memory, one byte for a pixel. If False,
+            read them in each epoch: folders and `.npy` files in the same order as from
+            memory; TFDS builders, and all with "static", shuffled in a buffer of
+            10,000. "auto" holds what takes less than a quarter of the free memory.
         seed: Seed for order and noise.
 
     Raises:
@@ -124,6 +129,8 @@ def load(
     if raw.peak is None:
         _check_floats(raw.splits, binarize, dequantize)
     values = raw.peak, binarize, dequantize
+    if cache == "auto":
+        cache = _fits(raw.splits)
     pipeline = _Pipeline(*values, batch_size, shuffle, cache, seed)
     return Splits(*(pipeline(name, raw.splits[name]) for name in sources.NAMES))
 
@@ -150,11 +157,30 @@ def _reader(source: Any) -> tuple[Callable[..., Source], str]:
         return tfds.from_builder, "TFDS builders"
     path = Path(source).expanduser()
     if not path.exists():
-        expected = "an .npz file or a folder that exists"
+        expected = "an .npz or .npy file or a folder that exists"
         checks.fail(expected, error=FileNotFoundError, source=str(path))
     if path.is_dir():
         return folders.from_folder, "folders"
+    if path.suffix == ".npy":
+        return sources.from_npy, ".npy files"
     return sources.from_npz, ".npz files"
+
+
+def _fits(splits: dict[str, Examples]) -> bool:
+    """True if examples that are not yet read take a quarter of free memory at most."""
+    import psutil
+
+    size = 0
+    for examples in splits.values():
+        if isinstance(examples, sources.Lazy):
+            specs = [examples.spec]
+        elif isinstance(examples, tf.data.Dataset):
+            specs = tf.nest.flatten(examples.element_spec)
+        else:
+            continue
+        one = sum(math.prod(spec.shape) * spec.dtype.size for spec in specs)
+        size += one * len(examples)
+    return size < psutil.virtual_memory().available / 4
 
 
 def _check_floats(splits: SplitArrays, binarize: str | None, dequantize: bool) -> None:
@@ -162,7 +188,9 @@ def _check_floats(splits: SplitArrays, binarize: str | None, dequantize: bool) -
         expected = "False for floats, whose grey levels are not known"
         checks.fail(expected, dequantize=dequantize)
     unit = {"low": 0, "high": 1, "because": f"binarize={binarize!r}"}
-    for x, *_ in splits.values() if binarize else ():
+    for examples in splits.values() if binarize else ():
+        is_lazy = isinstance(examples, sources.Lazy)
+        x = examples.read(examples.places[:1000]) if is_lazy else examples[0]
         checks.array(x.shape[1:], **unit, source=x)
 
 
@@ -185,6 +213,12 @@ class _Pipeline:
         """The pipeline of the split of this name."""
         is_drawn = self.dequantize or self.binarize in ("static", "dynamic")
         fixed = is_drawn and (name != "train" or self.binarize == "static")
+        read = None
+        if isinstance(examples, sources.Lazy):
+            if self.cache or fixed:
+                examples = examples.dataset()
+            else:
+                read, examples = examples.batch, examples.rows
         if fixed:
             examples = self._drawn_once(name, examples)
         if self.cache and isinstance(examples, tf.data.Dataset):
@@ -192,7 +226,7 @@ class _Pipeline:
             examples = tuple(np.concatenate(parts) for parts in blocks)
 
         def finish(batch: tuple[tf.Tensor, ...], noise_seed: tf.Tensor) -> Any:
-            x, *label = batch
+            x, *label = read(*batch) if read else batch
             x = tf.cast(x, tf.float32) if fixed else self._values(x, noise_seed)
             return (x, *label) if label else x
 

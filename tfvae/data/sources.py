@@ -4,9 +4,10 @@ Every reader takes a source by its name, path or arrays, `labels` (whether to ad
 labels) and `fractions` (`Fractions` for the splits that the source lacks).
 """
 
+import dataclasses
 import os
 import zipfile
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -26,9 +27,51 @@ Location = str | os.PathLike[str]
 Arrays = dict[str, npt.ArrayLike]
 # One array, arrays by name, or (train, valid, test).
 ArraySource = npt.ArrayLike | Mapping[str, npt.ArrayLike] | tuple[npt.ArrayLike, ...]
-# `(x,)` or `(x, label)`: as arrays, or a data set of such tuples.
-Examples = tuple[np.ndarray, ...] | tf.data.Dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class Lazy:
+    """Examples that are read when their batch comes.
+
+    Attributes:
+        places: Where examples are, `[examples]`: paths, or numbers of rows.
+        labels: Arrays beside them: none, or one.
+        read: Function from some places to their x.
+        spec: Shape and type of one x.
+    """
+
+    places: np.ndarray
+    labels: tuple[np.ndarray, ...]
+    read: Callable[[np.ndarray], np.ndarray]
+    spec: tf.TensorSpec
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def rows(self) -> tuple[np.ndarray, ...]:
+        """Places and labels, to be shuffled."""
+        return self.places, *self.labels
+
+    def batch(self, places: tf.Tensor, *labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """The examples at some places."""
+        x = tf.numpy_function(self.read, [places], self.spec.dtype)
+        return (tf.ensure_shape(x, [None, *self.spec.shape]), *labels)
+
+    def dataset(self) -> tf.data.Dataset:
+        """The examples one by one, in their order."""
+        blocks = tf.data.Dataset.from_tensor_slices(self.rows).batch(64)
+        examples = blocks.map(self.batch).unbatch()
+        return examples.apply(tf.data.experimental.assert_cardinality(len(self)))
+
+
+# `(x,)` or `(x, label)`: as arrays, as a data set of such tuples, or to be read.
+Examples = tuple[np.ndarray, ...] | tf.data.Dataset | Lazy
 SplitArrays = dict[str, tuple[np.ndarray, ...]]
+
+
+# Rows of an `.npy` file by which its kind is known.
+_FIRST = 1000
 
 
 class Source(NamedTuple):
@@ -105,6 +148,31 @@ def from_npz(path: Location, **options: Any) -> Source:
             f"Received: {path} ({error})."
         ) from error
     return from_arrays(arrays, **options)
+
+
+def from_npy(path: Location, *, labels: bool, fractions: Fractions) -> Source:
+    """Reads one array from an `.npy` file, a batch at a time."""
+    try:
+        x = np.load(Path(path).expanduser(), mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(
+            "`source` must be an .npy file of one plain array. "
+            f"Received: {path} ({error})."
+        ) from error
+    if labels:
+        checks.fail("False: an .npy file has none", labels=labels)
+    first = _values(x[:_FIRST])
+    if x.dtype.kind in "biu" and x.dtype.itemsize > 1:
+        refuse("hold floats, or integers of one byte", f"dtype {x.dtype}")
+    kind, shape = first.dtype, first.shape[1:]
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        return x[rows].astype(kind).reshape(-1, *shape)
+
+    parts = cut({"all": (np.arange(len(x)),)}, fractions)
+    spec = tf.TensorSpec(shape, tf.as_dtype(kind))
+    splits = {name: Lazy(*rows, (), read, spec) for name, rows in parts.items()}
+    return Source(splits, peak([first]) if kind == np.uint8 else None)
 
 
 def _digits(name: str, **options: Any) -> Source:

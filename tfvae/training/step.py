@@ -100,7 +100,7 @@ def evaluate_step(
 def shares(
     model: keras.Model, players: Sequence[Player], rows: Rows, training: bool = True
 ) -> Sums:
-    """What rows add to terms, losses, and gradients of the players, who do not move."""
+    """Terms, losses, and gradients of the players, who do not move, for some rows."""
     optimizers = [getattr(model, player.optimizer_name) for player in players]
     with tf.GradientTape(persistent=len(players) > 1) as tape:
         terms = model.terms(rows.data, rows.seed, training=training)
