@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,9 +87,13 @@ def _images(
     """Examples `(image,)` or `(image, label)`, images uint8."""
     labels = () if names is None else (np.searchsorted(names, classes),)
 
+    def read_all(paths: np.ndarray) -> list[np.ndarray]:
+        return [_read(path, shape) for path in paths]
+
     def read(paths: np.ndarray) -> np.ndarray:
-        images = _threads().map(functools.partial(_read, shape=shape), paths)
-        return np.stack(list(images))
+        # A thread for each path would spend its time waiting for the others.
+        parts = np.array_split(paths, os.cpu_count() or 1)
+        return np.stack(list(itertools.chain(*_threads().map(read_all, parts))))
 
     return Lazy(paths, labels, read, tf.TensorSpec(shape, tf.uint8))
 
@@ -104,10 +109,14 @@ def _read(path: bytes, shape: tuple[int, int, int]) -> np.ndarray:
 
     try:
         with Image.open(os.fsdecode(path)) as image:
-            pixels = image.convert(_MODES[shape[2]]).resize(shape[1::-1])
+            if image.mode != _MODES[shape[2]]:
+                image = image.convert(_MODES[shape[2]])
+            if image.size != shape[1::-1]:
+                image = image.resize(shape[1::-1])
+            pixels = np.asarray(image)
     except OSError as error:
         raise ValueError(
             f"`source` must hold image files. Received: {os.fsdecode(path)}, which "
             "cannot be read as one."
         ) from error
-    return np.asarray(pixels).reshape(shape)
+    return pixels.reshape(shape)
