@@ -1,14 +1,17 @@
-"""Data as a user gives them, checked, as a stream of batches."""
+"""Data as a user gives them, checked: as a stream of batches, or at once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
 from tfvae.data.batches import Part, batches
 from tfvae.inputs import beside, first_batch, is_stream, unzip
 from tfvae.training.replicas import check_workers, first_rows, scope_of
+from tfvae.training.xla_loop import has_own
 
 
 def feed(
@@ -34,17 +37,14 @@ def feed(
         repeat: Whether an array starts again at its end.
         part: Share of each batch for this worker; None for all of it.
     """
-    x, y = beside(x, y)
-    if is_stream(x):
+    if is_stream(beside(x, y)[0]):
+        x, _ = beside(x, y)
         first, x = first_batch(x)
         with scope_of(model):
             first = model.check_data(unzip(first), name=name)
         check_workers(model, name, lambda: first_rows(list(first.values())))
         return part.stream(x) if part else x
-    with scope_of(model):
-        arrays = tuple(model.check_data((x, y), name=name).values())
-    if not len(arrays[0]):
-        checks.fail("an array with at least one example", x=x)
+    arrays = tuple(rows(model, x, y, name).values())
     check_workers(model, name, lambda: first_rows(arrays))
     if part:
         checks.integer(minimum=part.num_replicas, batch_size=batch_size)
@@ -55,3 +55,49 @@ def feed(
     seed = int(model.seed_generator.state[0])
     options = {"shuffle": shuffle, "repeat": repeat, "part": part}
     return batches(arrays, batch_size, seed, epoch, **options)
+
+
+def rows(model: keras.Model, x: Any, y: Any, name: str) -> dict[str, np.ndarray]:
+    """Data that are no stream, as checked arrays by name; arguments as in `feed`."""
+    x, y = beside(x, y)
+    with scope_of(model):
+        arrays = model.check_data((x, y), name=name)
+    if not len(arrays[name]):
+        checks.fail("an array with at least one example", x=x)
+    return arrays
+
+
+def is_plain(model: keras.Model, x: Any, *methods: str) -> bool:
+    """True if x is no stream, and these methods are compiled ones of this package."""
+    is_array = not is_stream(beside(x, None)[0])
+    return is_array and not model.run_eagerly and not has_own(model, *methods)
+
+
+def evaluated(
+    model: keras.Model, data: dict[str, np.ndarray], batch_size: int
+) -> dict[str, float]:
+    """Means over arrays, without the data set and the callbacks of `Model.evaluate`."""
+    model._assert_compile_called("evaluate")
+    model.reset_metrics()
+    test = _compiled_test(model)
+    arrays = tuple(data.values())
+    for i in range(0, len(arrays[0]), batch_size):
+        logs = test(tuple(tf.constant(part[i : i + batch_size]) for part in arrays))
+    return {name: float(value) for name, value in logs.items()}
+
+
+def _compiled_test(model: keras.Model) -> Callable:
+    """The test step as a graph, made anew after each `compile`."""
+    made_for, test = vars(model).get("_test", (None, None))
+    if made_for is not model.optimizer:
+        test = tf.function(model.test_step, reduce_retracing=True, autograph=False)
+        vars(model)["_test"] = model.optimizer, test
+    return test
+
+
+def check_no_weights(options: dict[str, Any]) -> None:
+    """Takes the weights of examples out of options; raises if there are some."""
+    for name in ("sample_weight", "class_weight"):
+        value = options.pop(name, None)
+        if value is not None:
+            checks.fail("left out", error=TypeError, **{name: value})

@@ -15,10 +15,10 @@ from tfvae.inputs import split, unzip
 from tfvae.signatures import CHUNK
 from tfvae.training import players, step
 from tfvae.training.compile import configure
-from tfvae.training.feed import feed
+from tfvae.training.feed import check_no_weights, evaluated, feed, is_plain, rows
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
 from tfvae.training.replicas import ALONE, SharedFunction, part_of, worker_of
-from tfvae.training.xla_loop import XLALoop, has_own_step, steps_in_block
+from tfvae.training.xla_loop import XLALoop, has_own, steps_in_block
 
 
 class Trainable(keras.Model, abc.ABC):
@@ -66,6 +66,10 @@ class Trainable(keras.Model, abc.ABC):
             seed: int32 `[2]`, or `[batch, 2]` with one row for each example.
             training: Passed on to the networks.
         """
+
+    @abc.abstractmethod
+    def call_signature(self, name: str, **inputs: Any) -> dict[str, tf.Tensor]:
+        """Runs an entry point by name; `serving_default` gives what `call` gives."""
 
     @abc.abstractmethod
     def check_data(
@@ -151,7 +155,7 @@ class Trainable(keras.Model, abc.ABC):
             FloatingPointError: After ten batches in a row with NaN or Inf.
         """
         self._assert_compile_called("fit")
-        _check_no_weights(kwargs)
+        check_no_weights(kwargs)
         if validation_split and validation_data is None:
             (x, y), validation_data = split(x, y, validation_split)
         steps_per_epoch = kwargs.get("steps_per_epoch")
@@ -193,12 +197,14 @@ class Trainable(keras.Model, abc.ABC):
             batch_size: Rows in a batch of an array, 512 when left out.
             **kwargs: As in Keras, such as `return_dict`.
         """
-        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
-            _check_no_weights(kwargs)
-            x, y = feed(self, x, y, batch_size or CHUNK, part=part_of(self)), None
-        kwargs.pop("sample_weight", None)
-        as_dict = kwargs.pop("return_dict", False)
-        logs = super().evaluate(x, y, return_dict=True, **kwargs)
+        as_dict, part = kwargs.pop("return_dict", False), part_of(self)
+        check_no_weights(kwargs)
+        if kwargs == {"verbose": 0} and is_plain(self, x, "test_step") and not part:
+            logs = evaluated(self, rows(self, x, y, "x"), batch_size or CHUNK)
+        else:
+            if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
+                x, y = feed(self, x, y, batch_size or CHUNK, part=part), None
+            logs = super().evaluate(x, y, return_dict=True, **kwargs)
         logs = {name: logs[name] for name in self.report_names}
         return logs if as_dict else list(logs.values())
 
@@ -208,11 +214,19 @@ class Trainable(keras.Model, abc.ABC):
     ) -> np.ndarray:
         """The outputs of `call` as an array, `[batch, ...]`.
 
+        Arrays are answered as by the other methods, without a progress bar, unless more
+        than x is given.
+
         Args:
             x: Inputs of `call`: an array, a pair, or a data set of either.
             batch_size: Rows in a batch of an array, 512 when left out.
             **kwargs: Those of `keras.Model.predict`.
         """
+        if batch_size is None and kwargs.keys() <= {"verbose"}:
+            if is_plain(self, x, "call", "predict_step"):
+                inputs = rows(self, x, None, self.called_with)
+                outputs = self.call_signature("serving_default", **inputs)
+                return np.asarray(next(iter(outputs.values())))
         data = feed(self, x, None, batch_size or CHUNK, name=self.called_with)
         return super().predict(data, **kwargs)
 
@@ -248,7 +262,7 @@ class Trainable(keras.Model, abc.ABC):
             if force or not isinstance(self.train_function, SharedFunction):
                 self.train_function = SharedFunction(self, step.guarded_step)
             return
-        if not self.jit_compile or self.run_eagerly or has_own_step(self):
+        if not self.jit_compile or self.run_eagerly or has_own(self, "train_step"):
             super().make_train_function(force)
             return
         if force or not isinstance(self.train_function, XLALoop):
@@ -283,9 +297,3 @@ class Trainable(keras.Model, abc.ABC):
     def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> list:
         # For what Keras gives as a list: `train_on_batch`, `test_on_batch`.
         return [logs[name] for name in self.report_names if name in logs]
-
-
-def _check_no_weights(kwargs: dict[str, Any]) -> None:
-    for name in ("sample_weight", "class_weight"):
-        if kwargs.get(name) is not None:
-            checks.fail("left out", error=TypeError, **{name: kwargs[name]})

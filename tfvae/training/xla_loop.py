@@ -167,9 +167,9 @@ def is_faster(model: keras.Model) -> bool:
     return all(_is_ours(name) and not any(s in name for s in _SLOW) for name in names)
 
 
-def has_own_step(model: keras.Model) -> bool:
-    """True if a user's class trains by a `train_step` of its own."""
-    return not _is_ours(type(model).train_step.__module__)
+def has_own(model: keras.Model, *names: str) -> bool:
+    """True if a user's class has one of these methods of its own."""
+    return not all(_is_ours(getattr(type(model), n).__module__) for n in names)
 
 
 def steps_in_block(asked: int | str, callbacks: Any) -> int:
