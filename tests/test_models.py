@@ -118,7 +118,7 @@ def test_steps_per_epoch_and_shuffle_are_obeyed():
     model = compiled()
     fit(model, steps_per_epoch=10, epochs=2)
     assert model.optimizer.iterations.numpy() == 20
-    feeds = [feed(model, images(), None, 16) for _ in range(2)]
+    feeds = [feed(model, images(), None, 16)[0] for _ in range(2)]
     rows = [np.concatenate([x for (x,) in feed]) for feed in feeds]
     np.testing.assert_array_equal(rows[0], images())
 

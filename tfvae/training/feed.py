@@ -24,8 +24,11 @@ def feed(
     shuffle: bool = False,
     repeat: bool = False,
     part: Part | None = None,
-) -> Any:
-    """The data, checked, as a stream of batches, or of a part of each.
+    by_number: bool = False,
+) -> tuple[Any, tuple[tf.Tensor, ...] | None]:
+    """The data, checked, as a stream of batches, or of a part of each; and None.
+
+    Arrays `by_number` come as a stream of numbers of rows, and the tensors of all rows.
 
     Args:
         model: The model, which is built if it is not.
@@ -36,6 +39,7 @@ def feed(
         shuffle: Whether to shuffle an array.
         repeat: Whether an array starts again at its end.
         part: Share of each batch for this worker; None for all of it.
+        by_number: Whether an array is to come by the numbers of its rows.
     """
     if is_stream(beside(x, y)[0]):
         x, _ = beside(x, y)
@@ -43,7 +47,7 @@ def feed(
         with scope_of(model):
             first = model.check_data(unzip(first), name=name)
         check_workers(model, name, lambda: first_rows(list(first.values())))
-        return part.stream(x) if part else x
+        return (part.stream(x) if part else x), None
     arrays = tuple(rows(model, x, y, name).values())
     check_workers(model, name, lambda: first_rows(arrays))
     if part:
@@ -54,7 +58,11 @@ def feed(
 
     seed = int(model.seed_generator.state[0])
     options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-    return batches(arrays, batch_size, seed, epoch, **options)
+    if not by_number:
+        return batches(arrays, batch_size, seed, epoch, **options), None
+    numbers = (np.arange(len(arrays[0]), dtype="int32"),)
+    tensors = tuple(tf.constant(array) for array in arrays)
+    return batches(numbers, batch_size, seed, epoch, **options), tensors
 
 
 def rows(model: keras.Model, x: Any, y: Any, name: str) -> dict[str, np.ndarray]:

@@ -34,8 +34,8 @@ class Trainable(keras.Model, abc.ABC):
 
     # The `Input` that a call takes first, by name.
     called_with = "x"
-    # Steps in a block and in an epoch, during `fit`.
-    loop_options = 1, None
+    # During `fit`: steps in a block and in an epoch, and data as in `XLALoop.start`.
+    loop_options = 1, None, None
     # Gives the `schedules` of weights that follow the optimizer's step, or None.
     objective = None
 
@@ -162,21 +162,21 @@ class Trainable(keras.Model, abc.ABC):
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         part = part_of(self)
         options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-        x = feed(self, x, y, batch_size, **options)
+        x, tensors = feed(self, x, y, batch_size, by_number=self._loops, **options)
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation_data = feed(self, *unzip(validation_data), size, part=part)
+            validation_data, _ = feed(self, *unzip(validation_data), size, part=part)
         callbacks = with_own(callbacks, self, x)
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
         asked = self.compile_options["steps_per_execution"]
-        self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch
+        self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch, tensors
         players.build_optimizers(self)
         try:
             with players.averages_of_players(self):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
-            self.loop_options = 1, None
+            self.loop_options = 1, None, None
         if self.objective is not None:
             self.objective.warn_of_open_schedules(self.optimizer.iterations)
         return history
@@ -203,7 +203,7 @@ class Trainable(keras.Model, abc.ABC):
             logs = evaluated(self, rows(self, x, y, "x"), batch_size or CHUNK)
         else:
             if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
-                x, y = feed(self, x, y, batch_size or CHUNK, part=part), None
+                (x, _), y = feed(self, x, y, batch_size or CHUNK, part=part), None
             logs = super().evaluate(x, y, return_dict=True, **kwargs)
         logs = {name: logs[name] for name in self.report_names}
         return logs if as_dict else list(logs.values())
@@ -227,7 +227,7 @@ class Trainable(keras.Model, abc.ABC):
                 inputs = rows(self, x, None, self.called_with)
                 outputs = self.call_signature("serving_default", **inputs)
                 return np.asarray(next(iter(outputs.values())))
-        data = feed(self, x, None, batch_size or CHUNK, name=self.called_with)
+        data, _ = feed(self, x, None, batch_size or CHUNK, name=self.called_with)
         return super().predict(data, **kwargs)
 
     @property
@@ -262,14 +262,20 @@ class Trainable(keras.Model, abc.ABC):
             if force or not isinstance(self.train_function, SharedFunction):
                 self.train_function = SharedFunction(self, step.guarded_step)
             return
-        if not self.jit_compile or self.run_eagerly or has_own(self, "train_step"):
+        if not self._loops:
             super().make_train_function(force)
             return
         if force or not isinstance(self.train_function, XLALoop):
             strict = self.compile_options["jit_compile"] is True
             self.train_function = XLALoop(self, strict)
-        num_steps, steps_per_epoch = self.loop_options
-        self.train_function.start(num_steps, self.steps_per_execution, steps_per_epoch)
+        num_steps, *others = self.loop_options
+        self.train_function.start(num_steps, self.steps_per_execution, *others)
+
+    @property
+    def _loops(self) -> bool:
+        """True if training steps run in an `XLALoop`."""
+        alone = not self.run_eagerly and not part_of(self)
+        return self.jit_compile and alone and not has_own(self, "train_step")
 
     def make_test_function(self, force: bool = False) -> None:
         """Outside of XLA, which makes nothing faster without gradients and updates."""

@@ -46,13 +46,17 @@ class XLALoop:
 
     def __init__(self, model: keras.Model, strict: bool):
         self.model, self.strict = model, strict
-        step = model.train_step
+        step = self._alone
         self._run_alone = tf.function(step, reduce_retracing=True, autograph=False)
         self._run = tf.function(self._steps, jit_compile=True, autograph=False)
         self._compiles = None  # not yet known
 
     def start(
-        self, num_steps: int, steps_per_call: int, steps_per_epoch: int | None
+        self,
+        num_steps: int,
+        steps_per_call: int,
+        steps_per_epoch: int | None,
+        tensors: tuple[tf.Tensor, ...] | None,
     ) -> None:
         """Gets ready for a `fit`.
 
@@ -60,7 +64,9 @@ class XLALoop:
             num_steps: Steps in a block, at most.
             steps_per_call: Steps that a call stands for.
             steps_per_epoch: Steps of an epoch if `fit` limits them, else None.
+            tensors: All data, if the batches are numbers of their rows; else None.
         """
+        self.tensors = tensors
         self.num_steps, self.steps_per_call = num_steps, steps_per_call
         self.steps_per_epoch = steps_per_epoch
         self.shape, self._ahead, self._taken = None, 0, 0
@@ -106,7 +112,7 @@ class XLALoop:
             self.shape = shape
         if shape != self.shape or not self._try_to_compile(batches):
             for batch in batches:
-                self._run_alone(batch)
+                self._run_alone(batch, self.tensors)
             return
         padded = self._padded(batches)
         if self._run_or_restore(padded, tf.constant(0), tf.constant(len(batches))):
@@ -122,7 +128,7 @@ class XLALoop:
         if self._compiles is None:
             nothing = tf.constant(0)
             try:
-                self._run(self._padded(batches), nothing, nothing)
+                self._run(self._padded(batches), nothing, nothing, self.tensors)
                 self._compiles = True
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
                 if self.strict:
@@ -138,21 +144,35 @@ class XLALoop:
         """Takes those steps; if one is not finite, undoes them and returns False."""
         changed = [*state(self.model), *self.model.report.variables]
         before = [tf.convert_to_tensor(variable) for variable in changed]  # no copies
-        finite = bool(self._run(batches, start, stop))
+        finite = bool(self._run(batches, start, stop, self.tensors))
         if not finite:
             for variable, value in zip(changed, before, strict=True):
                 variable.assign(value)
         return finite
 
-    def _steps(self, batches: list, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def _alone(self, batch: Any, tensors: tuple | None) -> dict[str, tf.Tensor]:
+        return self.model.train_step(_gathered(batch, tensors))
+
+    def _steps(
+        self, batches: list, start: tf.Tensor, stop: tf.Tensor, tensors: tuple | None
+    ) -> tf.Tensor:
         stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
 
         def body(i: tf.Tensor, finite: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             batch = tf.nest.map_structure(lambda x: x[i], stacked)
+            batch = _gathered(batch, tensors)
             return i + 1, finite & unguarded_step(self.model, batch)
 
         finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
         return finite & optimizers_are_finite(self.model)
+
+
+def _gathered(batch: Any, tensors: tuple[tf.Tensor, ...] | None) -> Any:
+    """The batch, of which only the numbers of its rows may have come."""
+    if tensors is None:
+        return batch
+    (rows,) = batch
+    return tuple(tf.gather(tensor, rows) for tensor in tensors)
 
 
 def is_faster(model: keras.Model) -> bool:
