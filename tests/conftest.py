@@ -7,9 +7,9 @@ import pathlib
 
 import keras
 import pytest
-import tensorflow_probability as tfp
 
 from tests.costly import is_slow
+from tfvae.conditional import forget_graphs
 
 # What is imported stays: the garbage collector need not look at it again and again.
 gc.freeze()
@@ -43,11 +43,7 @@ def memory_given_back():
     """Keeps a worker small: graphs and programs of a module go when it ends."""
     yield
     keras.backend.clear_session()
-    # TFP's cache holds a tensor of every graph that a bijector was traced in.
-    cache = vars(tfp.bijectors.Bijector)["_cache"].storage
-    for reference in list(cache):
-        reference.cancel()
-    cache.clear()
+    forget_graphs()
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # no glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)

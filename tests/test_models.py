@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 
@@ -387,3 +388,23 @@ def test_parts_that_share_a_layer_are_refused():
         ValueError, match="`prior` must be .* no layer with `posterior`"
     ):
         tfvae.VAE(posterior, decoder(), prior=prior)
+
+
+def test_a_model_that_is_gone_leaves_no_graph():
+    def graphs():
+        gc.collect()
+        kind = type(tf.function(lambda: 0).get_concrete_function().graph)
+        return sum(isinstance(x, kind) for x in gc.get_objects())
+
+    def use():
+        model = compiled("IAFVAE")
+        model.fit(images(), verbose=0)
+        model.sample(2)
+        model.log_marginal(images(4), 5)
+
+    use()
+    before = graphs()
+    for _ in range(2):
+        use()
+        keras.backend.clear_session()
+    assert graphs() <= before + 5  # of dozens

@@ -1,6 +1,7 @@
 """The one idea of the package: a layer whose call gives a distribution."""
 
 import abc
+import contextlib
 from typing import Annotated, Any
 
 import keras
@@ -15,6 +16,18 @@ tfd = tfp.distributions
 
 # z, `[..., batch, latent]`, and its log-density in nats, `[..., batch]`.
 Draw = tuple[tf.Tensor, tf.Tensor]
+
+
+def forget_graphs() -> None:
+    """Empties TFP's cache of bijectors, which keeps every graph they were traced in.
+
+    It holds the inputs of a map as long as the outputs live; a graph holds both.
+    """
+    with contextlib.suppress(AttributeError, KeyError):  # a later TFP
+        cache = vars(tfp.bijectors.Bijector)["_cache"].storage
+        for reference in list(cache):
+            reference.cancel()
+        cache.clear()
 
 
 class ConditionalDistribution(Configurable, keras.layers.Layer, abc.ABC):

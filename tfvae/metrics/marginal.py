@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfvae import checks, seeds
 from tfvae.checks import EventShape, PositiveInt
+from tfvae.conditional import forget_graphs
 from tfvae.seeds import Seed
 
 # Decoder rows at once: large enough for the matrix kernels, small in memory.
@@ -63,7 +64,9 @@ def log_marginal(
         https://arxiv.org/abs/1509.00519
     """
     run = functools.partial(_log_marginal, model, num_samples)
-    return by_batch(run, batch_size, seed, *model.check_data(x).values())
+    log_p = by_batch(run, batch_size, seed, *model.check_data(x).values())
+    forget_graphs()
+    return log_p
 
 
 def by_batch(

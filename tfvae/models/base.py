@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
+from tfvae.conditional import forget_graphs
 from tfvae.config import Configurable
 from tfvae.export import saved_model, tflite
 from tfvae.inputs import Context, Input, Inputs, same_target, to_arrays
@@ -111,12 +112,16 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
         """
         if any(tf.is_symbolic_tensor(value) for value in inputs.values()):
             return self.signatures()[name].function(**inputs)
-        if name not in self._compiled:
+        is_new = name not in self._compiled
+        if is_new:
             signature = self.signatures()[name]
             names = [each.name for each in signature.inputs]
             self._compiled[name] = names, signature.compiled()
         names, function = self._compiled[name]
-        return in_chunks(function, [tf.convert_to_tensor(inputs[n]) for n in names])
+        outputs = in_chunks(function, [tf.convert_to_tensor(inputs[n]) for n in names])
+        if is_new:
+            forget_graphs()
+        return outputs
 
     def export(
         self,

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
+from tfvae.conditional import forget_graphs
 from tfvae.inputs import split, unzip
 from tfvae.signatures import CHUNK
 from tfvae.training import players, step
@@ -177,6 +178,7 @@ class Trainable(keras.Model, abc.ABC):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
             self.loop_options = 1, None, None
+            forget_graphs()
         if self.objective is not None:
             self.objective.warn_of_open_schedules(self.optimizer.iterations)
         return history

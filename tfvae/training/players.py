@@ -21,6 +21,14 @@ SQUARING = (
 # What optimizers do to gradients before that.
 CHANGING = ("clipnorm", "clipvalue", "global_clipnorm", "gradient_accumulation_steps")
 
+# What Keras's optimizers do through `tf.distribute`, and their base class without.
+_DISTRIBUTED = (
+    "_apply_weight_decay",
+    "_backend_increment_gradient_accumulators",
+    "_backend_update_step",
+    "_overwrite_model_variables_with_average_value",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Player:
@@ -121,7 +129,8 @@ class Turn(NamedTuple):
                 optimizer: keras.optimizers.Optimizer = optimizer,
                 gradients: list = gradients,
             ) -> bool:
-                optimizer.apply(gradients, player.variables)
+                with _without_distribution(optimizer):
+                    optimizer.apply(gradients, player.variables)
                 return True
 
             if player.active is None:
@@ -152,6 +161,29 @@ def build_optimizers(model: keras.Model) -> None:
         optimizer = getattr(model, player.optimizer_name)
         if not optimizer.built:
             optimizer.build(player.variables)
+
+
+@contextlib.contextmanager
+def _without_distribution(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Within it, an optimizer moves variables where they are, by gradients as given.
+
+    Keras adds up gradients over replicas, which here is done, by a function that keeps
+    each traced step alive.
+    """
+    changed = []
+    if isinstance(optimizer, _LossScale):
+        optimizer._tf_apply = optimizer._common_apply
+        changed.append((optimizer, "_tf_apply"))
+        optimizer = optimizer.inner_optimizer
+    base = next(k for k in type(optimizer).__mro__ if k.__name__ == "BaseOptimizer")
+    for name in _DISTRIBUTED:
+        setattr(optimizer, name, getattr(base, name).__get__(optimizer))
+        changed.append((optimizer, name))
+    try:
+        yield
+    finally:
+        for owner, name in changed:
+            delattr(owner, name)
 
 
 @contextlib.contextmanager

@@ -22,13 +22,6 @@ from tfvae.training.step import guarded_step
 MIRRORED = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
 # The strategy of one process that has none.
 ALONE = tf.distribute.get_strategy()
-# What Keras's optimizers do through `tf.distribute`, and their base class without.
-_DISTRIBUTED = (
-    "_apply_weight_decay",
-    "_backend_increment_gradient_accumulators",
-    "_backend_update_step",
-    "_overwrite_model_variables_with_average_value",
-)
 
 
 class Replicas:
@@ -81,8 +74,7 @@ class Replicas:
             return self._compile(run)(*args)
 
         anchor = self.model.seed_generator.state.value
-        with on_one_device(self.model):
-            self.strategy.extended.update(anchor, on_device, args, group=False)
+        self.strategy.extended.update(anchor, on_device, args, group=False)
 
     def _compile(self, function: Callable) -> Callable:
         # Anew for each replica: a compiled function keeps the copies it was made for.
@@ -129,27 +121,6 @@ class SharedFunction:
         if logs is None:
             raise StopIteration
         return logs
-
-
-@contextlib.contextmanager
-def on_one_device(model: keras.Model) -> Iterator[None]:
-    """Within it, optimizers move the copies of one replica, by gradients as given."""
-    changed = []
-    for player in model.players:
-        optimizer = getattr(model, player.optimizer_name)
-        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            optimizer._tf_apply = optimizer._common_apply
-            changed.append((optimizer, "_tf_apply"))
-            optimizer = optimizer.inner_optimizer
-        base = next(k for k in type(optimizer).__mro__ if k.__name__ == "BaseOptimizer")
-        for name in _DISTRIBUTED:
-            setattr(optimizer, name, getattr(base, name).__get__(optimizer))
-            changed.append((optimizer, name))
-    try:
-        yield
-    finally:
-        for optimizer, name in changed:
-            delattr(optimizer, name)
 
 
 @contextlib.contextmanager
