@@ -19,7 +19,7 @@ from tfvae.training.compile import configure
 from tfvae.training.feed import check_no_weights, evaluated, feed, is_plain, rows
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
 from tfvae.training.replicas import ALONE, SharedFunction, part_of, worker_of
-from tfvae.training.xla_loop import XLALoop, has_own, steps_in_block
+from tfvae.training.xla_loop import XLALoop, has_loop, steps_in_block
 
 
 class Trainable(keras.Model, abc.ABC):
@@ -163,7 +163,7 @@ class Trainable(keras.Model, abc.ABC):
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         part = part_of(self)
         options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-        x, tensors = feed(self, x, y, batch_size, by_number=self._loops, **options)
+        x, tensors = feed(self, x, y, batch_size, by_number=has_loop(self), **options)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data, _ = feed(self, *unzip(validation_data), size, part=part)
@@ -264,7 +264,7 @@ class Trainable(keras.Model, abc.ABC):
             if force or not isinstance(self.train_function, SharedFunction):
                 self.train_function = SharedFunction(self, step.guarded_step)
             return
-        if not self._loops:
+        if not has_loop(self):
             super().make_train_function(force)
             return
         if force or not isinstance(self.train_function, XLALoop):
@@ -272,12 +272,6 @@ class Trainable(keras.Model, abc.ABC):
             self.train_function = XLALoop(self, strict)
         num_steps, *others = self.loop_options
         self.train_function.start(num_steps, self.steps_per_execution, *others)
-
-    @property
-    def _loops(self) -> bool:
-        """True if training steps run in an `XLALoop`."""
-        alone = not self.run_eagerly and not part_of(self)
-        return self.jit_compile and alone and not has_own(self, "train_step")
 
     def make_test_function(self, force: bool = False) -> None:
         """Outside of XLA, which makes nothing faster without gradients and updates."""

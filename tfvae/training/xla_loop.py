@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfvae.config import Configurable
 from tfvae.data.batches import STEPS, steps_at_once
 from tfvae.training.players import optimizers_are_finite, state
+from tfvae.training.replicas import part_of
 from tfvae.training.step import unguarded_step
 
 _HOOKS = [f"on_{of}batch_{at}" for of in ("", "train_") for at in ("begin", "end")]
@@ -190,6 +191,12 @@ def is_faster(model: keras.Model) -> bool:
 def has_own(model: keras.Model, *names: str) -> bool:
     """True if a user's class has one of these methods of its own."""
     return not all(_is_ours(getattr(type(model), n).__module__) for n in names)
+
+
+def has_loop(model: keras.Model) -> bool:
+    """True if a model's training steps run in an `XLALoop`."""
+    alone = not model.run_eagerly and not part_of(model)
+    return model.jit_compile and alone and not has_own(model, "train_step")
 
 
 def steps_in_block(asked: int | str, callbacks: Any) -> int:
