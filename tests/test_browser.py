@@ -406,7 +406,7 @@ def test_published_models_answer_in_the_page_as_in_keras(litert, tmp_path):
                 given, answer = browser.last("complete")
                 complete = model.lite_signatures()["complete"].function
                 x, seen = (given[k].reshape(1, 28, 28, 1) for k in ("x", "observed"))
-                wanted = complete(x, seen > 0, given["noise"])["x"]
+                wanted = complete(x=x, observed=seen > 0, noise=given["noise"])["x"]
             else:
                 browser.run("document.querySelector('.sample').click()")
                 given, answer = browser.last("decode")

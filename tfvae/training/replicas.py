@@ -7,7 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,6 +22,18 @@ from tfvae.training.step import guarded_step
 MIRRORED = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
 # The strategy of one process that has none.
 ALONE = tf.distribute.get_strategy()
+
+
+class Packed(NamedTuple):
+    """Sums of all replicas as one vector, taken apart where they are used.
+
+    Attributes:
+        vector: All numbers.
+        structure: The structure of their specs.
+    """
+
+    vector: tf.Tensor
+    structure: Any
 
 
 class Replicas:
@@ -39,8 +51,8 @@ class Replicas:
         self.model, self.compiled = model, compiled
         self.strategy = model.made_under
 
-    def total(self, function: Callable[[Rows], Sums], data: Any) -> Sums:
-        """The sums that a function gives for all `Rows` of a batch.
+    def total(self, function: Callable[[Rows], Sums], data: Any) -> Packed:
+        """The sums that a function gives for all `Rows` of a batch, for `update`.
 
         Args:
             function: Gives the sums over some rows.
@@ -61,20 +73,28 @@ class Replicas:
         seed = seeds.from_generator(self.model.seed_generator)
         vectors = self.strategy.run(on_replica, args=(*data, seed))
         vector = self.strategy.reduce(tf.distribute.ReduceOp.SUM, vectors, axis=None)
-        return _unflattened(vector, shape["of sums"])
+        return Packed(vector, shape["of sums"])
 
-    def update(self, function: Callable[..., None], *args: Any) -> None:
-        """Calls a function that changes variables, for the copies of each replica."""
+    def update(self, function: Callable[..., tf.Tensor], *args: Any) -> tf.Tensor:
+        """Calls a function that changes variables, for the copies of each replica.
+
+        Args:
+            function: Gives a tensor, the same for each replica.
+            *args: Its arguments: tensors, and sums from `total`.
+        """
+        structures = [a.structure if isinstance(a, Packed) else None for a in args]
+        tensors = [a.vector if isinstance(a, Packed) else a for a in args]
+
+        def run(*args: Any) -> tf.Tensor:
+            pairs = zip(args, structures, strict=True)
+            return function(*(a if s is None else _unflattened(a, s) for a, s in pairs))
 
         def on_device(_: tf.Variable, *args: Any) -> tf.Tensor:
-            def run(*args: Any) -> tf.Tensor:
-                function(*args)
-                return tf.constant(0)
-
             return self._compile(run)(*args)
 
         anchor = self.model.seed_generator.state.value
-        self.strategy.extended.update(anchor, on_device, args, group=False)
+        update = self.strategy.extended.update
+        return update(anchor, on_device, tensors, group=False)[0]
 
     def _compile(self, function: Callable) -> Callable:
         # Anew for each replica: a compiled function keeps the copies it was made for.

@@ -24,9 +24,9 @@ class OneReplica:
             seed = seeds.from_generator(self.model.seed_generator)
         return function(Rows(data, seed, tf.cast(tf.shape(batch[0])[0], tf.float32)))
 
-    def update(self, function: Callable[..., None], *args: Any) -> None:
-        """Calls a function that changes variables."""
-        function(*args)
+    def update(self, function: Callable[..., tf.Tensor], *args: Any) -> tf.Tensor:
+        """Calls a function that changes variables, and gives a tensor."""
+        return function(*args)
 
 
 def guarded_step(
@@ -46,10 +46,13 @@ def guarded_step(
     before = [tf.identity(variable) for variable in kept]
     finite = tf.constant(True)
 
-    def move(players: list[Player], finite: tf.Tensor, sums: Sums) -> None:
-        tf.cond(finite, turn_of(model, players, sums).apply, lambda: False)
+    def move(players: list[Player], finite: tf.Tensor, sums: Sums) -> tf.Tensor:
+        turn = turn_of(model, players, sums)
+        finite &= turn.is_finite()
+        tf.cond(finite, turn.apply, lambda: False)
+        return finite
 
-    def finish(finite: tf.Tensor, sums: Sums, before: list[tf.Tensor]) -> None:
+    def finish(finite: tf.Tensor, sums: Sums, before: list[tf.Tensor]) -> tf.Tensor:
         def restore() -> bool:
             for variable, value in zip(kept, before, strict=True):
                 variable.assign(value)
@@ -57,13 +60,12 @@ def guarded_step(
 
         tf.cond(finite, lambda: True, restore)
         model.skipped.update_state(finite)
-        _report(model, sums, finite)
+        return _report(model, sums, finite)
 
     for players in schedule:
         share = functools.partial(shares, model, players)
         sums = replicas.total(share, data)
-        finite &= turn_of(model, players, sums).is_finite()
-        replicas.update(functools.partial(move, players), finite, sums)
+        finite = replicas.update(functools.partial(move, players), finite, sums)
     replicas.update(finish, finite, sums, before)
     return model.report.result()
 
@@ -116,8 +118,11 @@ def shares(
     return Sums(sums, losses, gradients, size)
 
 
-def _report(model: keras.Model, sums: Sums, finite: tf.Tensor | bool = True) -> None:
-    """Adds a batch to the model's report."""
+def _report(
+    model: keras.Model, sums: Sums, finite: tf.Tensor | bool = True
+) -> tf.Tensor:
+    """Adds a batch to the model's report; returns its number of rows."""
     means = sums.terms | sums.losses
     means = tf.stack([means[name] for name in model.report_names])
     model.report.update_state(means * sums.count, sums.count, finite)
+    return sums.count
