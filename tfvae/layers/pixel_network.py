@@ -96,29 +96,42 @@ class PixelNetwork(AutoregressiveNetwork):
         height, width, channels = self.event_shape
         reach = self.first_kernel_size // 2
         shifts, columns = self._shifts(context), reach + width + reach
-        above = [num_rows, reach, columns, channels]
         size = [num_rows, reach + 1, reach + 1 + reach, channels]
+        last = np.arange(reach + 1)[:, None] == reach
 
-        def step(place: tf.Tensor, x: tf.Tensor, old: list) -> tuple:
+        def step(
+            place: tf.Tensor, image: tf.Tensor, band: tf.Tensor, old: list
+        ) -> tuple:
             i, j = place // width, place % width
 
-            def next_row() -> list:
-                return self.next_row(i, tf.slice(x, [0, i, 0, 0], above), old, shifts)
+            def next_row() -> tuple:
+                """Puts the row that is done into the image; the band goes down."""
+                is_done = _at(i - 1, height)[:, None, None]
+                above, empty = band[:, 1:], tf.zeros_like(band[:, :1])
+                memory = self.next_row(i, above, old, shifts)
+                rows = tf.concat([above, empty], axis=1)
+                return tf.where(is_done, band[:, -1:], image), rows, memory
 
-            memory = tf.cond(tf.equal(j, 0), next_row, lambda: old)
-            here = _at(reach + i, reach + height)[:, None] & _at(reach + j, columns)
+            image, band, memory = tf.cond(
+                tf.equal(j, 0), next_row, lambda: (image, band, old)
+            )
+            here = last & _at(reach + j, columns)
             for channel in range(channels):  # the features anew for each
-                window = tf.slice(x, [0, i, j, 0], size)
+                window = tf.slice(band, [0, 0, j, 0], size)
                 y, new = self.at(j, window, memory, shifts)
                 params = self.by_element(self._to_params(y), channels)
                 value = choose(place * channels + channel, params[:, channel])
                 now = here[..., None] & (np.arange(channels) == channel)
-                x = tf.where(now, value[:, None, None, None], x)
-            return place + 1, x, new
+                band = tf.where(now, value[:, None, None, None], band)
+            return place + 1, image, band, new
 
-        x = tf.zeros([num_rows, reach + height, columns, channels])
-        x, _ = for_each(height * width, step, x, self.start(num_rows))
-        return x[:, reach:, reach : reach + width]
+        image = tf.zeros([num_rows, height, columns, channels])
+        # The rows of the first layer's window: writing a pixel costs no whole image.
+        band = tf.zeros([num_rows, reach + 1, columns, channels])
+        state = image, band, self.start(num_rows)
+        image, band, _ = for_each(height * width, step, *state)
+        image = tf.concat([image[:, :-1], band[:, -1:]], axis=1)
+        return image[:, :, reach : reach + width]
 
     @abc.abstractmethod
     def start(self, num_rows: Int) -> list:
