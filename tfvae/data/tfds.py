@@ -53,7 +53,7 @@ def from_builder(
 
 def is_path(source: str) -> bool:
     """True if `load` takes a text for a path: a name goes before a path so called."""
-    if source.endswith(".npz") or source.startswith((".", "~", os.sep)):
+    if source.endswith((".npz", ".npy")) or source.startswith((".", "~", os.sep)):
         return True
     is_name = source in EMBEDDED or not Path(source).exists() or _is_registered(source)
     return not is_name
@@ -78,7 +78,9 @@ def _check_name(name: str) -> None:
         near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
         hint = f"Nearest: {', '.join(near)}." if near else ""
         embedded = ", ".join(map(repr, EMBEDDED))
-        expected = f"{embedded}, a TFDS builder, an .npz file or a folder that exists"
+        expected = (
+            f"{embedded}, a TFDS builder, an .npz or .npy file, or a folder that exists"
+        )
         checks.fail(expected, hint=hint, source=name)
 
 

@@ -50,11 +50,11 @@ def configure(
 def _check_strategy(model: keras.Model, optimizers: Iterable[Any]) -> None:
     """Raises unless model, optimizers and this call are of one strategy."""
     strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
-    name = type(strategy).__name__
+    name, made = (s and type(s).__name__ for s in (strategy, model.made_under))
     if strategy is not model.made_under:
         expected = "called in the scope of the strategy that the model was made under"
-        scopes = f"{type(model.made_under).__name__} and {name}"
-        checks.fail(expected, compile=scopes)
+        here = f"{name or 'no strategy'} here, {made or 'none'} for the model"
+        checks.fail(expected, compile=here)
     if not part_of(model):
         if strategy is not None and strategy.num_replicas_in_sync > 1:
             expected = "called under MirroredStrategy or MultiWorkerMirroredStrategy"
