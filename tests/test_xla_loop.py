@@ -70,7 +70,7 @@ def test_fit_goes_on_with_another_batch_size_and_counts_to_the_end(capsys):
     model.fit(images(64), batch_size=8, verbose=1)
     assert "8/8" in capsys.readouterr().out
     assert model.optimizer.iterations.numpy() == 5 + 8
-    assert model.train_function.shape == [(8, *images(1).shape[1:])]
+    assert model.train_function.shape == [(8,)]  # of the numbers of rows
 
 
 def test_prediction_and_evaluation_before_and_after_see_all_data():
