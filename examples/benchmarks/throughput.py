@@ -19,7 +19,7 @@ import time
 
 import numpy as np
 
-SIDES = ("tfvae", "jax", "torch", "torch:compile")
+SIDES = ("tfvae", "jax", "jax:scan", "torch", "torch:compile")
 # Of the products with weights: forward, by weights, by inputs but for the first layer.
 MFLOP = {"mlp": 5.29, "conv": 49.2, "pixelcnn": 500, "dcgan": 178}
 BATCH_SIZE = {"mlp": 128, "conv": 128, "pixelcnn": 25, "dcgan": 128}
@@ -99,6 +99,7 @@ def main():
     parser.add_argument("--model", choices=BATCH_SIZE, default="mlp")
     parser.add_argument("--rows", type=int, default=60_000, help="images in an epoch")
     parser.add_argument("--epochs", type=int, default=10, help="measured epochs")
+    parser.add_argument("--only", nargs="+", choices=SIDES, help="sides to run")
     parser.add_argument("--verbose", action="store_true", help="show what sides log")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -109,8 +110,8 @@ def main():
 
 def compare(options):
     """Has all sides train in turn and prints the table."""
-    sides = [s for s in SIDES if (options.model, s) != ("dcgan", "jax")]
-    found = [s for s in sides if importlib.util.find_spec(s.partition(":")[0])]
+    sides = [s for s in SIDES if options.model != "dcgan" or "jax" not in s]
+    found = [s for s in (options.only or sides) if importlib.util.find_spec(s.partition(":")[0])]
     children = {side: start(side, options) for side in found}
     first, peak = {side: turn(c) for side, c in children.items()}, sgemm_peak()
     rounds = [

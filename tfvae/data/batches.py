@@ -131,15 +131,11 @@ _InOrder = Callable[[tf.Tensor], tf.data.Dataset]
 def _in_memory(
     examples: tuple[np.ndarray, ...], batch_size: int, shuffle: bool, part: Part | None
 ) -> _InOrder:
-    with tf.device("CPU"):  # where tf.data runs
-        tensors = tuple(tf.constant(part) for part in examples)
+    tensors = _tensors(examples)
     num_rows = len(examples[0])
 
     def in_order(seed: tf.Tensor) -> tf.data.Dataset:
-        # Shuffling row numbers costs less time and memory than shuffling examples.
-        rows = tf.range(num_rows, dtype=tf.int64)
-        if shuffle:
-            rows = tf.random.experimental.stateless_shuffle(rows, seed)
+        rows = _order(num_rows, shuffle, seed)
 
         def gather(start: tf.Tensor) -> tuple:
             some = rows[start : start + batch_size]
@@ -150,6 +146,63 @@ def _in_memory(
         return tf.data.Dataset.range(0, num_rows, batch_size).map(_plain(gather))
 
     return in_order
+
+
+def _tensors(arrays: tuple[np.ndarray, ...]) -> tuple[tf.Tensor, ...]:
+    with tf.device("CPU"):  # where tf.data runs
+        return tuple(tf.constant(array) for array in arrays)
+
+
+def _order(num_rows: int, shuffle: bool, seed: tf.Tensor) -> tf.Tensor:
+    # Shuffling row numbers costs less time and memory than shuffling examples.
+    rows = tf.range(num_rows)
+    return tf.random.experimental.stateless_shuffle(rows, seed) if shuffle else rows
+
+
+class InMemory:
+    """Arrays whose batches a compiled program gathers, in the order of `batches`.
+
+    Args:
+        arrays: Arrays with the same number of rows.
+        batch_size: Rows in a batch; the last may be smaller.
+        seed: An integer.
+        epoch: Function that gives the number of the epoch.
+        shuffle: Whether to shuffle the rows.
+        repeat: Whether an epoch starts where another ends.
+    """
+
+    def __init__(
+        self,
+        arrays: tuple[np.ndarray, ...],
+        batch_size: int,
+        seed: int,
+        epoch: Callable[[], tf.Tensor],
+        *,
+        shuffle: bool,
+        repeat: bool,
+    ):
+        self.tensors = _tensors(arrays)
+        self.num_rows = len(arrays[0])
+        self.batch_size = min(batch_size, self.num_rows)
+        self.num_steps = -(-self.num_rows // batch_size)
+        self.seed, self.epoch = seed, epoch
+        self.shuffle, self.repeat = shuffle, repeat
+        self._number = None
+
+    def rows(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Numbers of rows of the next epoch: `[batches, batch]`, and of the rest."""
+        again = self.repeat and self._number is not None
+        self._number = self._number + 1 if again else tf.cast(self.epoch(), tf.int64)
+        order = _order(
+            self.num_rows, self.shuffle, _fold_in([self.seed, 1], self._number)
+        )
+        whole = self.num_rows // self.batch_size * self.batch_size
+        return tf.reshape(order[:whole], [-1, self.batch_size]), order[whole:]
+
+    def steps(self) -> tf.data.Dataset:
+        """As many elements as there are steps, for Keras to count."""
+        count = tf.data.Dataset.range(self.num_steps)
+        return count.repeat() if self.repeat else count
 
 
 def _from_a_stream(

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.batches import Part, batches
+from tfvae.data.batches import InMemory, Part, batches
 from tfvae.inputs import beside, first_batch, is_stream, unzip
 from tfvae.training.replicas import check_workers, first_rows, scope_of
 from tfvae.training.xla_loop import has_own
@@ -25,10 +25,10 @@ def feed(
     repeat: bool = False,
     part: Part | None = None,
     by_number: bool = False,
-) -> tuple[Any, tuple[tf.Tensor, ...] | None]:
+) -> tuple[Any, InMemory | None]:
     """The data, checked, as a stream of batches, or of a part of each; and None.
 
-    Arrays `by_number` come as a stream of numbers of rows, and the tensors of all rows.
+    Arrays `by_number` come as a stream that only counts, and as what gives their rows.
 
     Args:
         model: The model, which is built if it is not.
@@ -57,12 +57,11 @@ def feed(
         return tf.convert_to_tensor(model.optimizer.iterations)
 
     seed = int(model.seed_generator.state[0])
-    options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-    if not by_number:
-        return batches(arrays, batch_size, seed, epoch, **options), None
-    numbers = (np.arange(len(arrays[0]), dtype="int32"),)
-    tensors = tuple(tf.constant(array) for array in arrays)
-    return batches(numbers, batch_size, seed, epoch, **options), tensors
+    options = {"shuffle": shuffle, "repeat": repeat}
+    if by_number:
+        in_memory = InMemory(arrays, batch_size, seed, epoch, **options)
+        return in_memory.steps(), in_memory
+    return batches(arrays, batch_size, seed, epoch, part=part, **options), None
 
 
 def rows(model: keras.Model, x: Any, y: Any, name: str) -> dict[str, np.ndarray]:

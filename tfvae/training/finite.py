@@ -90,7 +90,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Stops training after too many bad batches in a row."""
-        self.model.skipped.check()
+        if not getattr(self.model.train_function, "is_ahead", False):
+            self.model.skipped.check()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Warns of the batches that this epoch skipped."""

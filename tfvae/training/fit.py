@@ -163,7 +163,7 @@ class Trainable(keras.Model, abc.ABC):
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         part = part_of(self)
         options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-        x, tensors = feed(self, x, y, batch_size, by_number=has_loop(self), **options)
+        x, in_memory = feed(self, x, y, batch_size, by_number=has_loop(self), **options)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data, _ = feed(self, *unzip(validation_data), size, part=part)
@@ -171,7 +171,7 @@ class Trainable(keras.Model, abc.ABC):
         kwargs |= {"validation_data": validation_data, "callbacks": callbacks}
         kwargs["shuffle"] = shuffle and isinstance(x, keras.utils.PyDataset)
         asked = self.compile_options["steps_per_execution"]
-        self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch, tensors
+        self.loop_options = steps_in_block(asked, callbacks), steps_per_epoch, in_memory
         players.build_optimizers(self)
         try:
             with players.averages_of_players(self):

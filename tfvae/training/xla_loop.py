@@ -3,13 +3,13 @@
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfvae.config import Configurable
-from tfvae.data.batches import STEPS, steps_at_once
+from tfvae.data.batches import STEPS, InMemory, steps_at_once
 from tfvae.training.players import optimizers_are_finite, state
 from tfvae.training.replicas import part_of
 from tfvae.training.step import unguarded_step
@@ -29,6 +29,26 @@ _SLOW = (
 )
 
 
+class _Block(NamedTuple):
+    """Steps with batches of one shape.
+
+    Attributes:
+        batches: List of batches, or int32 `[steps, batch]` with numbers of rows.
+        start: The first of them to be trained on.
+        stop: The one after the last.
+    """
+
+    batches: Any
+    start: int
+    stop: int
+
+    @classmethod
+    def padded(cls, batches: list, length: int) -> "_Block":
+        """All of some batches; of one length, so as to compile once."""
+        padding = batches[-1:] * (length - len(batches))
+        return cls(batches + padding, 0, len(batches))
+
+
 class XLALoop:
     """Training function for `fit`: a loop over stacked batches, under XLA.
 
@@ -36,6 +56,8 @@ class XLALoop:
     report. Within a block no step is undone, which would cost a fifth of the speed. If
     a step was not finite, the state from before the block comes back, and the same
     program tries the batches one by one.
+
+    Batches of arrays are gathered within the program, by the numbers of their rows.
 
     A single batch of another shape, such as a smaller last one, is not worth the time
     to compile: it takes a guarded step outside of XLA.
@@ -57,7 +79,7 @@ class XLALoop:
         num_steps: int,
         steps_per_call: int,
         steps_per_epoch: int | None,
-        tensors: tuple[tf.Tensor, ...] | None,
+        in_memory: InMemory | None,
     ) -> None:
         """Gets ready for a `fit`.
 
@@ -65,12 +87,19 @@ class XLALoop:
             num_steps: Steps in a block, at most.
             steps_per_call: Steps that a call stands for.
             steps_per_epoch: Steps of an epoch if `fit` limits them, else None.
-            tensors: All data, if the batches are numbers of their rows; else None.
+            in_memory: What gives the rows of arrays; None if batches come as a stream.
         """
-        self.tensors = tensors
+        self.in_memory = in_memory
+        self.tensors = in_memory.tensors if in_memory else None
         self.num_steps, self.steps_per_call = num_steps, steps_per_call
         self.steps_per_epoch = steps_per_epoch
         self.shape, self._ahead, self._taken = None, 0, 0
+        self._rows, self._next = None, 0
+
+    @property
+    def is_ahead(self) -> bool:
+        """True if the next call only reports."""
+        return self._ahead > 0
 
     def __call__(self, iterator: Iterator) -> dict[str, float]:
         if not self._ahead:
@@ -82,54 +111,74 @@ class XLALoop:
 
     def _advance(self, iterator: Iterator) -> int:
         """Trains on the batches of this call at least; returns their number."""
+        take = self._take_rows if self.in_memory else self._take
         count = 0
         while count < self.steps_per_call:
-            batches = self._take(iterator, self.num_steps - count)
-            if not batches:
+            limit = self.num_steps - count
+            if self.steps_per_epoch:
+                limit = min(limit, self.steps_per_epoch - self._taken)
+            blocks = take(iterator, limit)
+            if not blocks:
                 break
-            for shape, group in itertools.groupby(batches, _shape):
-                self._train(shape, list(group))
-            count += len(batches)
+            for block in blocks:
+                self._train(block)
+            taken = sum(block.stop - block.start for block in blocks)
+            self._taken = (self._taken + taken) % (self.steps_per_epoch or 1)
+            count += taken
         if not count:
             raise StopIteration
         return count
 
-    def _take(self, iterator: Iterator, limit: int) -> list:
-        """Batches of the next block, which ends with the epoch."""
+    def _take(self, iterator: Iterator, limit: int) -> list[_Block]:
+        """The next steps of a stream, by the shape of their batches."""
         first = next(iterator, None)
         if first is None:
             self._taken = 0
             return []
-        self._length = steps_at_once(_prepared(first), self.num_steps)
-        count = min(limit, self._length)
-        if self.steps_per_epoch:
-            count = min(count, self.steps_per_epoch - self._taken)
-            self._taken = (self._taken + count) % self.steps_per_epoch
-        rest = itertools.islice(iterator, count - 1)
-        return [_prepared(batch) for batch in [first, *rest]]
+        length = steps_at_once(_prepared(first), self.num_steps)
+        batches = [first, *itertools.islice(iterator, min(limit, length) - 1)]
+        groups = itertools.groupby(map(_prepared, batches), _shape)
+        return [_Block.padded(list(group), length) for _, group in groups]
 
-    def _train(self, shape: list, batches: list) -> None:
-        if self.shape is None or len(batches) > 1:
+    def _take_rows(self, _: Iterator, limit: int) -> list[_Block]:
+        """The next steps with arrays, up to the end of the data."""
+        if self._rows is None:
+            self._rows, self._next = self.in_memory.rows(), 0
+        whole, rest = self._rows
+        start, num_whole = self._next, len(whole)
+        self._next = min(start + limit, self.in_memory.num_steps)
+        blocks = [_Block(whole, start, min(self._next, num_whole))]
+        if self._next == self.in_memory.num_steps:
+            self._rows = None
+            if num_whole < self._next:
+                blocks.append(_Block([rest], 0, 1))
+        return [block for block in blocks if block.start < block.stop]
+
+    def _train(self, block: _Block) -> None:
+        batches, start, stop = block
+        shape = _shape(batches[0])
+        if self.shape is None or stop - start > 1:
             self.shape = shape
         if shape != self.shape or not self._try_to_compile(batches):
-            for batch in batches:
-                self._run_alone(batch, self.tensors)
+            for i in range(start, stop):
+                self._run_alone(batches[i], self.tensors)
             return
-        padded = self._padded(batches)
-        if self._run_or_restore(padded, tf.constant(0), tf.constant(len(batches))):
-            self.model.skipped.update_state(tf.constant(True))
+        skipped = self.model.skipped
+        if self._run_or_restore(batches, tf.constant(start), tf.constant(stop)):
+            if int(skipped.in_a_row.numpy()):
+                skipped.update_state(tf.constant(True))
             return
-        for i in tf.range(len(batches)):
-            finite = self._run_or_restore(padded, i, i + 1)
-            self.model.skipped.update_state(tf.constant(finite))
-            self.model.skipped.check()
+        for i in tf.range(start, stop):
+            finite = self._run_or_restore(batches, i, i + 1)
+            skipped.update_state(tf.constant(finite))
+            skipped.check()
 
-    def _try_to_compile(self, batches: list) -> bool:
+    def _try_to_compile(self, batches: Any) -> bool:
         """True if XLA compiles the step; raises if it does not and `strict`."""
         if self._compiles is None:
             nothing = tf.constant(0)
             try:
-                self._run(self._padded(batches), nothing, nothing, self.tensors)
+                self._run(batches, nothing, nothing, self.tensors)
                 self._compiles = True
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
                 if self.strict:
@@ -137,11 +186,7 @@ class XLALoop:
                 self._compiles = False
         return self._compiles
 
-    def _padded(self, batches: list) -> list:
-        # Of one length, so as to compile once.
-        return batches + batches[-1:] * (self._length - len(batches))
-
-    def _run_or_restore(self, batches: list, start: tf.Tensor, stop: tf.Tensor) -> bool:
+    def _run_or_restore(self, batches: Any, start: tf.Tensor, stop: tf.Tensor) -> bool:
         """Takes those steps; if one is not finite, undoes them and returns False."""
         changed = [*state(self.model), *self.model.report.variables]
         before = [tf.convert_to_tensor(variable) for variable in changed]  # no copies
@@ -155,12 +200,13 @@ class XLALoop:
         return self.model.train_step(_gathered(batch, tensors))
 
     def _steps(
-        self, batches: list, start: tf.Tensor, stop: tf.Tensor, tensors: tuple | None
+        self, batches: Any, start: tf.Tensor, stop: tf.Tensor, tensors: tuple | None
     ) -> tf.Tensor:
-        stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
+        if isinstance(batches, list):
+            batches = tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
 
         def body(i: tf.Tensor, finite: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            batch = tf.nest.map_structure(lambda x: x[i], stacked)
+            batch = tf.nest.map_structure(lambda x: x[i], batches)
             batch = _gathered(batch, tensors)
             return i + 1, finite & unguarded_step(self.model, batch)
 
@@ -172,8 +218,7 @@ def _gathered(batch: Any, tensors: tuple[tf.Tensor, ...] | None) -> Any:
     """The batch, of which only the numbers of its rows may have come."""
     if tensors is None:
         return batch
-    (rows,) = batch
-    return tuple(tf.gather(tensor, rows) for tensor in tensors)
+    return tuple(tf.gather(tensor, batch) for tensor in tensors)
 
 
 def is_faster(model: keras.Model) -> bool:
