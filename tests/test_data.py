@@ -511,6 +511,37 @@ def test_batches_are_a_function_of_seed_and_epoch():
     np.testing.assert_array_equal(both, [rows(0, lambda: 3), rows(0, lambda: 4)])
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("repeat", [True, False])
+@pytest.mark.parametrize("num_rows", [3, 10, 12])
+def test_rows_gathered_in_a_program_are_the_batches(shuffle, repeat, num_rows):
+    x = np.arange(2.0 * num_rows, dtype="float32").reshape(num_rows, 2) / 3
+    arrays = x, np.arange(num_rows, dtype="int32")
+    options = {"shuffle": shuffle, "repeat": repeat}
+    source = batches.InMemory(arrays, 4, 0, lambda: 7, **options)
+    count = 2 * source.num_steps if repeat else source.num_steps
+    stream = iter(batches.batches(arrays, 4, 0, lambda: 7, **options).take(count))
+    assert source.steps().cardinality() == (-1 if repeat else count)
+    for _ in range(1 + repeat):
+        whole, rest = source.rows()
+        for rows in [*whole, *([rest] if len(rest) else [])]:
+            ours = batches.gather(source.tensors, rows)
+            for a, b in zip(ours, next(stream), strict=True):
+                np.testing.assert_array_equal(a, b)
+    assert next(stream, None) is None
+
+
+@pytest.mark.parametrize("last", [1.0, 255.0, 256.0, -1.0, 0.5, 1e30])
+def test_whole_numbers_are_held_in_a_byte_without_a_change(last):
+    x = np.zeros([1500, 2], "float32")
+    x[-1] = last
+    source = batches.InMemory((x,), 4, 0, lambda: 0, shuffle=False, repeat=False)
+    assert source.tensors[0].dtype == ("uint8" if last in (1, 255) else "float32")
+    (again,) = batches.gather(source.tensors, tf.range(1500))
+    assert again.dtype == "float32"
+    np.testing.assert_array_equal(again, x)
+
+
 @pytest.mark.parametrize("cache", [True, False])
 @pytest.mark.filterwarnings("ignore:BackupAndRestore")
 def test_training_goes_on_from_a_backup_in_the_same_order(tmp_path, grey, cache):

@@ -131,7 +131,8 @@ _InOrder = Callable[[tf.Tensor], tf.data.Dataset]
 def _in_memory(
     examples: tuple[np.ndarray, ...], batch_size: int, shuffle: bool, part: Part | None
 ) -> _InOrder:
-    tensors = _tensors(examples)
+    with tf.device("CPU"):  # where tf.data runs
+        tensors = tuple(tf.constant(part) for part in examples)
     num_rows = len(examples[0])
 
     def in_order(seed: tf.Tensor) -> tf.data.Dataset:
@@ -148,9 +149,24 @@ def _in_memory(
     return in_order
 
 
-def _tensors(arrays: tuple[np.ndarray, ...]) -> tuple[tf.Tensor, ...]:
-    with tf.device("CPU"):  # where tf.data runs
-        return tuple(tf.constant(array) for array in arrays)
+def _compact(array: np.ndarray) -> np.ndarray:
+    """Floats as uint8, a quarter of the memory, if all are whole numbers up to 255."""
+    if array.dtype != np.float32:
+        return array
+    small = np.empty(array.shape, "uint8")
+    for start in range(0, len(array), 1000):
+        rows = slice(start, start + 1000)
+        with np.errstate(invalid="ignore"):  # of what is not within the range
+            small[rows] = array[rows]
+        if not np.array_equal(small[rows], array[rows]):
+            return array
+    return small
+
+
+def gather(tensors: tuple[tf.Tensor, ...], rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Rows of the arrays that `InMemory` holds."""
+    some = (tf.gather(tensor, rows) for tensor in tensors)
+    return tuple(tf.cast(x, tf.float32) if x.dtype == tf.uint8 else x for x in some)
 
 
 def _order(num_rows: int, shuffle: bool, seed: tf.Tensor) -> tf.Tensor:
@@ -181,7 +197,7 @@ class InMemory:
         shuffle: bool,
         repeat: bool,
     ):
-        self.tensors = _tensors(arrays)
+        self.tensors = tuple(tf.constant(_compact(array)) for array in arrays)
         self.num_rows = len(arrays[0])
         self.batch_size = min(batch_size, self.num_rows)
         self.num_steps = -(-self.num_rows // batch_size)

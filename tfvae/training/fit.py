@@ -178,6 +178,8 @@ class Trainable(keras.Model, abc.ABC):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
             self.loop_options = 1, None, None
+            if isinstance(self.train_function, XLALoop):
+                self.train_function.stop()
             forget_graphs()
         if self.objective is not None:
             self.objective.warn_of_open_schedules(self.optimizer.iterations)

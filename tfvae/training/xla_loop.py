@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfvae.config import Configurable
-from tfvae.data.batches import STEPS, InMemory, steps_at_once
+from tfvae.data.batches import STEPS, InMemory, gather, steps_at_once
 from tfvae.training.players import optimizers_are_finite, state
 from tfvae.training.replicas import part_of
 from tfvae.training.step import unguarded_step
@@ -95,6 +95,10 @@ class XLALoop:
         self.steps_per_epoch = steps_per_epoch
         self.shape, self._ahead, self._taken = None, 0, 0
         self._rows, self._next = None, 0
+
+    def stop(self) -> None:
+        """Lets go of the data."""
+        self.in_memory = self.tensors = self._rows = None
 
     @property
     def is_ahead(self) -> bool:
@@ -197,7 +201,7 @@ class XLALoop:
         return finite
 
     def _alone(self, batch: Any, tensors: tuple | None) -> dict[str, tf.Tensor]:
-        return self.model.train_step(_gathered(batch, tensors))
+        return self.model.train_step(gather(tensors, batch) if tensors else batch)
 
     def _steps(
         self, batches: Any, start: tf.Tensor, stop: tf.Tensor, tensors: tuple | None
@@ -207,18 +211,11 @@ class XLALoop:
 
         def body(i: tf.Tensor, finite: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             batch = tf.nest.map_structure(lambda x: x[i], batches)
-            batch = _gathered(batch, tensors)
+            batch = gather(tensors, batch) if tensors else batch
             return i + 1, finite & unguarded_step(self.model, batch)
 
         finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
         return finite & optimizers_are_finite(self.model)
-
-
-def _gathered(batch: Any, tensors: tuple[tf.Tensor, ...] | None) -> Any:
-    """The batch, of which only the numbers of its rows may have come."""
-    if tensors is None:
-        return batch
-    return tuple(tf.gather(tensor, batch) for tensor in tensors)
 
 
 def is_faster(model: keras.Model) -> bool:
