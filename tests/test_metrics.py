@@ -126,6 +126,14 @@ def test_log_marginal_uses_exactly_the_asked_samples(monkeypatch, num_samples):
     assert whole.shape == (10,)
 
 
+def test_numbers_of_samples_leave_no_graphs_behind():
+    model, count = MODELS["VAE"](), metrics.marginal._log_sum_weights
+    before = count.experimental_get_tracing_count()
+    for num_samples in (1, 2, 3, 5, 8):
+        model.log_marginal(images(10), num_samples)
+    assert count.experimental_get_tracing_count() == before + 1
+
+
 def test_log_marginal_repeats_with_its_seed():
     model = MODELS["VAE"]()
     first = metrics.log_marginal(model, images(), 5, seed=1)

@@ -104,13 +104,18 @@ def _log_marginal(
     for i, start in enumerate(range(0, num_samples, chunk)):
         size = min(chunk, num_samples - start)
         chunk_seed = tf.random.experimental.stateless_fold_in(seed, i)
-        total = np.logaddexp(total, _log_sum_weights(model, inputs, size, chunk_seed))
+        some = _log_sum_weights(model, inputs, tf.constant(size), chunk_seed)
+        total = np.logaddexp(total, some)
     return total - math.log(num_samples)
 
 
-@tf.function(autograph=False)
+@tf.function(autograph=False, reduce_retracing=True)
 def _log_sum_weights(
-    model: keras.Model, inputs: tuple[tf.Tensor, ...], num_samples: int, seed: tf.Tensor
+    model: keras.Model,
+    inputs: tuple[tf.Tensor, ...],
+    num_samples: tf.Tensor,
+    seed: tf.Tensor,
 ) -> tf.Tensor:
+    # A tensor for the number: each Python number would leave a graph behind.
     densities = model.log_densities(inputs, seed, num_samples)
     return tf.reduce_logsumexp(densities.log_weight, axis=0)
