@@ -17,6 +17,7 @@ from tests.checks import (
     images,
     state,
 )
+from tests.exports import EXPORTED
 from tfvae.signatures import Signature
 from tfvae.training.feed import feed
 
@@ -408,3 +409,64 @@ def test_a_model_that_is_gone_leaves_no_graph():
         use()
         keras.backend.clear_session()
     assert graphs() <= before + 5  # of dozens
+
+
+METHODS = {
+    "log_prob": {},
+    "discriminate": {},
+    "encode": {},
+    "reconstruct": {},
+    "elbo": {"seed": 3},
+    "log_marginal": {"num_samples": 4, "seed": 3},
+}
+
+
+class Parts(keras.utils.PyDataset):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, i):
+        return self.batches[i]
+
+
+def as_dataset(batches):
+    specs = tuple(tf.TensorSpec([None, *p.shape[1:]], p.dtype) for p in batches[0])
+    return tf.data.Dataset.from_generator(lambda: batches, output_signature=specs)
+
+
+@pytest.mark.parametrize("stream", [as_dataset, iter, Parts])
+@pytest.mark.parametrize("name", ["VAE", "IVAE-labels", "MADE-labels", "VAEGAN"])
+def test_streams_are_answered_as_arrays_are_batch_by_batch(monkeypatch, name, stream):
+    model, x = EXPORTED[name](), images(30)
+    data = x if model.condition is None else (x, np.arange(30) % 3)
+    parts = data if isinstance(data, tuple) else (data,)
+    cuts = slice(0, 7), slice(7, 16), slice(16, 30)
+    batches = [tuple(part[cut] for part in parts) for cut in cuts]
+    sizes, check = [], model.check_data
+
+    def spy(data, *args, **kwargs):
+        sizes.append(len(data[0]))
+        return check(data, *args, **kwargs)
+
+    methods = {k: v for k, v in METHODS.items() if hasattr(model, k)}
+    assert methods
+    for method, options in methods.items():
+        whole = getattr(model, method)(data, **options)
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "check_data", spy)
+            ours = getattr(model, method)(stream(batches), **options)
+        np.testing.assert_allclose(ours, whole, rtol=1e-5, atol=1e-5)
+    assert sizes == [7, 9, 14] * len(methods)
+
+
+def test_a_stream_without_an_end_is_refused():
+    model = MODELS["VAE"]()
+    endless = tf.data.Dataset.from_tensors(images(8)).repeat()
+    with pytest.raises(ValueError, match="`x` must be a data set that ends"):
+        model.encode(endless)
+    with pytest.raises(ValueError, match="at least one batch"):
+        model.encode(iter([]))

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -164,6 +165,9 @@ class Inputs(dict[str, Input]):
         return x, None if self.condition is None else self.condition.context(value)
 
 
+_EMPTY = "`x` must hold at least one batch. Received: an empty stream."
+
+
 def is_stream(x: Any) -> bool:
     """True if x brings its own batches rather than being an array."""
     kinds = (tf.data.Dataset, keras.utils.PyDataset)
@@ -176,7 +180,7 @@ def first_batch(x: Any) -> tuple[Any, Any]:
         return x[0], x
     first = next(iter(x), None)
     if first is None:
-        raise ValueError("`x` must hold at least one batch. Received: an empty stream.")
+        raise ValueError(_EMPTY)
     if isinstance(x, tf.data.Dataset):
         return first, x
     # Keras takes generators of tuples, but no other iterators.
@@ -224,13 +228,28 @@ def beside(x: Any, y: Any) -> tuple[Any, Any]:
     return x, y if second is None else second
 
 
+def stream_batches(x: Any) -> Iterator[tuple[Any, Any]]:
+    """The x and the target, or None, of each batch of a stream."""
+    if isinstance(x, keras.utils.PyDataset):
+        x = map(x.__getitem__, range(len(x)))
+    elif (
+        isinstance(x, tf.data.Dataset)
+        and x.cardinality() == tf.data.INFINITE_CARDINALITY
+    ):
+        checks.fail("a data set that ends", x=x)
+    empty = True
+    for batch in x:
+        yield unzip(batch)
+        empty = False
+    if empty:
+        raise ValueError(_EMPTY)
+
+
 def to_arrays(x: Any) -> tuple[Any, Any]:
     """X and its target, or None, from a pair or a stream, which is read to its end."""
-    if isinstance(x, keras.utils.PyDataset):
-        return to_arrays(x[i] for i in range(len(x)))
     if not is_stream(x):
         return unzip(x)
-    x, y = zip(*map(unzip, x), strict=True)
+    x, y = zip(*stream_batches(x), strict=True)
     x = np.concatenate([checks.real(x=batch) for batch in x])
     return x, None if y[0] is None else np.concatenate([np.asarray(b) for b in y])
 

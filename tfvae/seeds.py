@@ -15,7 +15,18 @@ Seed = int | keras.random.SeedGenerator | None
 ALGORITHM = "philox"
 
 
-def rows(seed: Seed, num_rows: int) -> tf.Tensor:
+def number(seed: Seed) -> int | tf.Tensor:
+    """The seed as a number, for `rows` that come one after the other."""
+    if seed is None:
+        return keras.random.randint((), 0, 2**31 - 1, dtype="int32")
+    if isinstance(seed, keras.random.SeedGenerator):
+        return tf.random.stateless_uniform(
+            [], from_generator(seed), None, None, tf.int32, ALGORITHM
+        )
+    return checks.integer(minimum=-(2**31), maximum=2**31 - 1, seed=seed)
+
+
+def rows(seed: Seed | tf.Tensor, num_rows: int, first: int = 0) -> tf.Tensor:
     """Seeds for single examples, int32 `[num_rows, 2]`: row i of seed s is `[s, i]`.
 
     A client of a served model gets row i of `sample(n, seed=s)` by sending `[s, i]`.
@@ -24,19 +35,13 @@ def rows(seed: Seed, num_rows: int) -> tf.Tensor:
         seed: An int of 32 bits, a `keras.random.SeedGenerator`, or None to draw from
             Keras's global generator.
         num_rows: Number of rows.
+        first: Number of the first row.
     """
-    if seed is None:
-        seed = keras.random.randint((), 0, 2**31 - 1, dtype="int32")
-    elif isinstance(seed, keras.random.SeedGenerator):
-        seed = tf.random.stateless_uniform(
-            [], from_generator(seed), None, None, tf.int32, ALGORITHM
-        )
-    else:
-        seed = checks.integer(minimum=-(2**31), maximum=2**31 - 1, seed=seed)
-        # One tensor from NumPy costs less than four operators.
-        numbers = np.arange(num_rows, dtype="int32")
+    seed = seed if tf.is_tensor(seed) else number(seed)
+    if isinstance(seed, int):  # one tensor from NumPy costs less than four operators
+        numbers = np.arange(first, first + num_rows, dtype="int32")
         return tf.constant(np.stack([np.full_like(numbers, seed), numbers], axis=-1))
-    numbers = tf.range(num_rows, dtype=tf.int32)
+    numbers = tf.range(first, first + num_rows, dtype=tf.int32)
     return tf.stack([tf.fill([num_rows], seed), numbers], axis=-1)
 
 

@@ -97,9 +97,8 @@ def mutual_information(model: Model, x: Data, seed: Seed = 0) -> float:
 
 def _params(model: keras.Model, x: Data) -> Iterator[tf.Tensor]:
     """Parameters of `q(z | x)` for parts of the data."""
-    data = model.check_data(x)
-    for i in range(0, max(len(data["x"]), 1), ROWS):
-        part = [tf.constant(value[i : i + ROWS]) for value in data.values()]
+    for data in model.pieces(x, size=ROWS):
+        part = [tf.constant(value) for value in data.values()]
         yield model.posterior_params(tuple(part))
 
 

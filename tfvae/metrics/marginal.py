@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import keras
@@ -64,7 +64,8 @@ def log_marginal(
         https://arxiv.org/abs/1509.00519
     """
     run = functools.partial(_log_marginal, model, num_samples)
-    log_p = by_batch(run, batch_size, seed, *model.check_data(x).values())
+    pieces = (tuple(piece.values()) for piece in model.pieces(x, size=batch_size))
+    log_p = over(pieces, run, seed)
     forget_graphs()
     return log_p
 
@@ -74,9 +75,20 @@ def by_batch(
 ) -> np.ndarray:
     """Joins `function(*rows, seed=...)` over batches of rows, each with its seed."""
     starts = range(0, len(arrays[0]), batch_size)
+    pieces = (tuple(array[i : i + batch_size] for array in arrays) for i in starts)
+    return over(pieces, function, seed)
+
+
+def over(
+    pieces: Iterable[tuple[np.ndarray, ...]],
+    function: Callable[..., npt.ArrayLike],
+    seed: Seed,
+) -> np.ndarray:
+    """Joins `function(*rows, seed=...)` over pieces of data, each with its seed."""
+    seed = seeds.number(seed)
     parts = [
-        function(*(tf.constant(a[i : i + batch_size]) for a in arrays), seed=batch_seed)
-        for i, batch_seed in zip(starts, seeds.rows(seed, len(starts)), strict=True)
+        function(*map(tf.constant, rows), seed=seeds.rows(seed, 1, i)[0])
+        for i, rows in enumerate(pieces)
     ]
     return np.concatenate([np.zeros([0], "float32"), *parts])
 

@@ -106,8 +106,7 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             y: If there is a context, labels `[batch]`, vectors `[batch, size]`, or one
                 for all.
         """
-        outputs = self.call_signature("serving_default", **self.check_data(x, y))
-        return outputs["log_prob"]
+        return self.answers("serving_default", "log_prob", x, y)
 
     def sample(self, num_samples: int, seed: Any = None, y: Any = None) -> tf.Tensor:
         """Draws of p(x) or `p(x | y)`, `[num_samples, *event_shape]`.

@@ -3,7 +3,7 @@
 import abc
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -14,7 +14,15 @@ from tfvae import checks, seeds
 from tfvae.conditional import forget_graphs
 from tfvae.config import Configurable
 from tfvae.export import saved_model, tflite
-from tfvae.inputs import Context, Input, Inputs, same_target, to_arrays
+from tfvae.inputs import (
+    Context,
+    Input,
+    Inputs,
+    is_stream,
+    same_target,
+    stream_batches,
+    to_arrays,
+)
 from tfvae.signatures import Outputs, Signature, in_chunks
 from tfvae.training.fit import Trainable
 
@@ -102,6 +110,41 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
             self.build((None, *x.shape[1:]))
         x = self.inputs[name].check(x)
         return {name: x, **self.inputs.given(given, len(x))}
+
+    def pieces(
+        self, x: Any, given: Any = None, size: int | None = None
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Checked data by name: arrays in one piece, a stream batch by batch.
+
+        A stream is never held in memory whole, unless the u or y comes beside it.
+
+        Args:
+            x: As in `check_data`.
+            given: As in `check_data`.
+            size: Rows of each piece but the last; None leaves them as they come.
+        """
+        if is_stream(x) and given is None:
+            parts = map(self.check_data, stream_batches(x))
+        else:
+            parts = [self.check_data(x, given)]
+        if size is None:
+            yield from parts
+            return
+        rest = {}
+        for data in parts:
+            if rest:
+                data = {k: np.concatenate([rest[k], rows]) for k, rows in data.items()}
+            cuts = range(0, len(next(iter(data.values()))), size)
+            cut = [{k: rows[i : i + size] for k, rows in data.items()} for i in cuts]
+            *whole, rest = cut or [{}]
+            yield from whole
+        if rest:
+            yield rest
+
+    def answers(self, name: str, output: str, x: Any, given: Any = None) -> tf.Tensor:
+        """One output of a signature of x, for all `pieces` of the data."""
+        parts = [self.call_signature(name, **p)[output] for p in self.pieces(x, given)]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
 
     def call_signature(self, name: str, **inputs: Any) -> Outputs:
         """Runs one of the `signatures`, compiled, in chunks of bounded memory.

@@ -184,7 +184,7 @@ class GAN(GenerativeModel):
             x: Data `[batch, *event_shape]`.
             y: Labels `[batch]`, or one for all, if the model is conditional.
         """
-        return self.call_signature("discriminate", **self.check_data(x, y))["logits"]
+        return self.answers("discriminate", "logits", x, y)
 
     def from_noise(self, noise: tf.Tensor, context: Context) -> Outputs:
         """See `GenerativeModel`."""

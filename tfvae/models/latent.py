@@ -84,7 +84,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
                 one.
             u: Labels `[batch]`, arrays `[batch, *context_shape]`, or one for all.
         """
-        return self.call_signature("encode", **self.check_data(x, u))["z"]
+        return self.answers("encode", "z", x, u)
 
     def decode(self, z: Any) -> tf.Tensor:
         """Mean of `p(x | z)`, `[batch, *event_shape]`, for z `[batch, latent]`."""
@@ -93,7 +93,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
 
     def reconstruct(self, x: Any, u: Any = None) -> tf.Tensor:
         """`decode(encode(x))`, `[batch, *event_shape]`. Arguments as in `encode`."""
-        return self.call_signature("serving_default", **self.check_data(x, u))["x"]
+        return self.answers("serving_default", "x", x, u)
 
     def attribute_vector(self, x: Any, y: Any = None, u: Any = None) -> np.ndarray:
         """Direction of an attribute in latent space: `decode(z + vector)` adds it.
@@ -143,15 +143,19 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             u: As in `encode`.
             seed: As in `sample`.
         """
-        data = self.check_data(x, u)
-        rows = seeds.rows(seed, len(data["x"]))
-        return self.call_signature("elbo", **data, seed=rows)["elbo"]
+        parts, first = [], 0
+        seed = seeds.number(seed)
+        for data in self.pieces(x, u):
+            rows = seeds.rows(seed, len(data["x"]), first)
+            parts.append(self.call_signature("elbo", **data, seed=rows)["elbo"])
+            first += len(rows)
+        return tf.concat(parts, axis=0)
 
     def log_marginal(
         self, x: Any, num_samples: int = 1000, *, seed: Any = None, u: Any = None
     ) -> np.ndarray:
         """Importance-sampled `log p(x)` in nats, `[batch]`: `metrics.log_marginal`."""
-        data = tuple(self.check_data(x, u).values())
+        data = x if u is None else tuple(self.check_data(x, u).values())
         return log_marginal(self, data, num_samples, seed=seed)
 
     def posterior_params(self, inputs: Any) -> tf.Tensor:

@@ -156,7 +156,7 @@ class VAEGAN(LatentVariableModel):
 
     def discriminate(self, x: Any) -> tf.Tensor:
         """Logits of the discriminator, `[batch]`: high if x looks real."""
-        return self.call_signature("discriminate", **self.check_data(x))["logits"]
+        return self.answers("discriminate", "logits", x)
 
     def signatures(self) -> dict[str, Signature]:
         """Those of `VAE`, and `discriminate`."""
