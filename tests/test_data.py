@@ -12,10 +12,11 @@ import tensorflow as tf
 
 import tfvae
 from tests.checks import assert_same_state
-from tfvae.data import batches, load, sources
+from tfvae.data import array_files, batches, images, load, sources
 from tfvae.data import tfds as builders
 from tfvae.data.batches import steps_at_once
 from tfvae.data.load import _fits
+from tfvae.data.parts import Part
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -236,12 +237,152 @@ def test_npy_files_of_other_kinds_are_refused(x, options, message, tmp_path):
         load(tmp_path / "torn.npy")
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK"])
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "gif"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_have_the_pixels_that_pillow_gives(mode, ending, channels, tmp_path):
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 3)).astype("uint8")
+    paths = [str(tmp_path / f"{i}.{ending}") for i in range(5)]
+    try:
+        for path, pixels in zip(paths, noise, strict=True):
+            Image.fromarray(pixels).convert(mode).save(path)
+    except (OSError, ValueError):
+        pytest.skip(f"{ending} has no {mode}")
+    kind = {1: "L", 3: "RGB"}[channels]
+    ours = images.decode(paths, (9, 7, channels), paths.__getitem__)
+    contents = [Path(path).read_bytes() for path in paths]
+    again = images.decode(contents, (9, 7, channels), paths.__getitem__)
+    np.testing.assert_array_equal(ours, again)
+    for x, path in zip(ours, paths, strict=True):
+        with Image.open(path) as image:
+            theirs = np.asarray(image.convert(kind)).reshape(x.shape)
+        np.testing.assert_array_equal(x, theirs)
+
+
+def write_records(path, x, y, encode=tf.io.encode_png, name="label"):
+    def feature(value):
+        if isinstance(value, bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for image, label in zip(x, y, strict=True):
+            content = image.tobytes() if encode is None else encode(image).numpy()
+            features = {"image": feature(content), name: feature(int(label))}
+            features = tf.train.Features(feature=features)
+            file.write(tf.train.Example(features=features).SerializeToString())
+
+
+def assert_same_batches(ours, theirs):
+    for one, other in zip(ours, theirs, strict=True):
+        for a, b in zip(one, other, strict=True):
+            tf.nest.map_structure(np.testing.assert_array_equal, a, b)
+
+
+@pytest.mark.parametrize("encode", [tf.io.encode_png, None])
+def test_records_of_many_files_are_the_arrays(encode, tmp_path, grey):
+    y = np.arange(90) % 7
+    cuts = {"train": (0, 30, 60), "validation": (60, 66, 75), "test": (75, 90)}
+    for name, at in cuts.items():
+        for i, (start, stop) in enumerate(zip(at, at[1:], strict=False)):
+            path = tmp_path / f"set-{name}.tfrecord-{i:05}-of-{len(at) - 1:05}"
+            write_records(path, grey[start:stop], y[start:stop], encode)
+    arrays = {"train": grey[:60], "valid": grey[60:75], "test": grey[75:]}
+    arrays |= {"y_train": y[:60], "y_valid": y[60:75], "y_test": y[75:]}
+    options = {"labels": True, "batch_size": 16, "binarize": "dynamic"}
+    wanted = [[*split] for split in load(arrays, **options)]
+    size = {} if encode else {"image_size": (4, 3, 1)}
+    for source in (tmp_path, tmp_path / "*.tfrecord*"):
+        for cache in (True, False):
+            found = load(source, **options, **size, cache=cache)
+            assert_same_batches(found, wanted)
+
+
+def test_one_file_of_records_is_cut_as_one_array(tmp_path, grey):
+    path = tmp_path / "all.tfrecord"
+    write_records(path, grey, np.arange(90), name="kind")
+    arrays = {"x": grey, "y": np.arange(90)}
+    wanted = [[*split] for split in load(arrays, labels=True)]
+    assert_same_batches(load(path, cache=False, labels="kind"), wanted)
+    assert_same_batches(load(path, labels=True), wanted)
+    small = load(str(path), image_size=(2, 2))
+    assert small.train.element_spec.shape == (None, 2, 2, 1)
+
+
+def test_other_records_are_refused(tmp_path, grey):
+    path = tmp_path / "x.tfrecord"
+    with pytest.raises(FileNotFoundError, match="`source` must be TFRecord files"):
+        load(path)
+    write_records(path, grey, np.arange(90))
+    with pytest.raises(ValueError, match="`labels` must be one of"):
+        load(path, labels="other")
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ValueError, match=r"whole, uncompressed TFRecord files.*x.tf"):
+        load(path)
+    write_records(path, grey, np.arange(90), None)
+    with pytest.raises(ValueError, match="`image_size` must be given"):
+        load(path)
+    with pytest.raises(ValueError, match="a shape of 12 elements"):
+        load(path, image_size=(5, 5, 1))
+    write_records(tmp_path / "train" / "y.tfrecord", grey, np.arange(90))
+    with pytest.raises(ValueError, match="name the split of each file"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "bool"])
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_large_npz_file_is_read_where_it_lies(dtype, labels, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 2, [40, 5, 4]).astype(dtype), np.arange(40)
+    options = {"labels": labels, "batch_size": 8, "binarize": "dynamic"}
+    splits = {"x_train": x[:30], "y_train": y[:30], "x_test": x[30:], "y_test": y[30:]}
+    for arrays in (splits, {"x": x, "y": y}):
+        wanted = load(arrays, **options)
+        np.savez(tmp_path / "x.npz", **arrays)
+        with monkeypatch.context() as patch:
+            patch.setattr(array_files, "fits", lambda size: False)
+            patch.setattr(sources, "fits", lambda size: False)
+            patch.setattr(array_files, "from_arrays", None)
+            found = load(tmp_path / "x.npz", **options)
+        assert_same_batches(found, wanted)
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize(
+    "options", [{"binarize": "dynamic"}, {"binarize": "static"}, {"dequantize": True}]
+)
+def test_a_worker_reads_its_own_rows_alone(cache, options, tmp_path, grey, monkeypatch):
+    for i, image in enumerate(grey[:40]):
+        tf.io.write_file(str(tmp_path / f"{i:02}.png"), tf.io.encode_png(image))
+    read, decode = [], images.decode
+
+    def spy(files, *args):
+        read.append(len(files))
+        return decode(files, *args)
+
+    monkeypatch.setattr("tfvae.data.folders.decode", spy)
+    options = {"image_size": (4, 3, 1), "batch_size": 8, "cache": cache, **options}
+    whole = [*load(tmp_path, **options).train]
+    read.clear()
+    parts = [Part(i, 2, 4) for i in range(2)]
+    shares = [[*batches.shared(load(tmp_path, **options).train, p)] for p in parts]
+    for batch, *pairs in zip(whole, *shares, strict=True):
+        together = np.concatenate([rows for _, rows in pairs])
+        np.testing.assert_array_equal(together, batch)
+        assert [int(place[1]) for place, _ in pairs] == [len(batch)] * 2
+    if not cache and options.get("binarize") != "static":
+        assert max(read) == 4
+
+
 def test_what_does_not_fit_in_memory_is_not_held(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", np.zeros([30, 50], "uint8"))
     free = collections.namedtuple("free", "available")
     for available, fits in ((6_100, True), (5_900, False)):
         monkeypatch.setattr("psutil.virtual_memory", functools.partial(free, available))
-        raw = sources.from_npy(
+        raw = array_files.from_npy(
             tmp_path / "x.npy",
             labels=False,
             fractions=sources.Fractions(0.1, 0.1),
@@ -253,8 +394,11 @@ def test_folder_names_the_file_that_is_no_image(tmp_path, grey):
     (tmp_path / "broken.png").write_bytes(b"no image")
     for i in range(8):
         tf.io.write_file(str(tmp_path / f"{i}.png"), tf.io.encode_png(grey[i]))
-    with pytest.raises(tf.errors.OpError, match="broken.png"):
+    with pytest.raises(ValueError, match="broken.png"):
         load(tmp_path, image_size=(4, 3, 1))
+    read = load(tmp_path, image_size=(4, 3, 1), cache=False, test_fraction=0.5)
+    with pytest.raises(tf.errors.OpError, match="broken.png"):
+        list(map(stacked, read))
 
 
 X = np.linspace(0, 1, 48).reshape(12, 4)

@@ -18,7 +18,8 @@ import tensorflow as tf
 import tfvae
 from tests.checks import decoder, encoder
 from tfvae import seeds
-from tfvae.data.batches import Part, batches
+from tfvae.data.batches import batches, shared
+from tfvae.data.parts import Part
 from tfvae.training import replicas
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -126,7 +127,7 @@ def test_parts_of_arrays_and_of_streams_are_the_batches():
             data = [batches((x,), 8, 3, lambda: tf.constant(5), part=p) for p in parts]
         else:
             data = [
-                p.stream(batches((x,), 8, 3, lambda: tf.constant(5))) for p in parts
+                shared(batches((x,), 8, 3, lambda: tf.constant(5)), p) for p in parts
             ]
         for batch, shares in zip(whole, zip(*data, strict=True), strict=True):
             places, rows = zip(*shares, strict=True)

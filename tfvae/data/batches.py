@@ -2,66 +2,22 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.data.parts import Part
 
 # Training steps run by one call at most: enough to spread the cost of the call.
 STEPS = 20
 # Bytes of batches prefetched or stacked at once, at most.
 LIMIT = 2**26
+# Batches read or finished side by side.
+AT_A_TIME = 2
 # Shuffle buffer in examples, for data that are not in memory.
 BUFFER = 10_000
-
-
-class Part(NamedTuple):
-    """The share of a worker in each batch, which the replicas of all workers share.
-
-    Attributes:
-        index: Number of the worker.
-        num_workers: Number of workers, with as many replicas each.
-        num_replicas: Number of replicas of all workers.
-    """
-
-    index: int
-    num_workers: int
-    num_replicas: int
-
-    def of(self, num_rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Numbers of the first row and of the one after the last, in a batch."""
-        here = self.num_replicas // self.num_workers
-        bounds = self.index * here, (self.index + 1) * here - 1
-        first, _ = rows_of_replica(bounds[0], self.num_replicas, num_rows)
-        _, stop = rows_of_replica(bounds[1], self.num_replicas, num_rows)
-        return first, stop
-
-    def take(self, batch: Any) -> tuple[tf.Tensor, Any]:
-        """The place of the share, int32 `[2]` of first row and batch size; its rows."""
-        num_rows = tf.shape(tf.nest.flatten(batch)[0])[0]
-        first, stop = self.of(num_rows)
-        rows = tf.nest.map_structure(lambda x: x[first:stop], batch)
-        return tf.stack([first, num_rows]), rows
-
-    def stream(self, dataset: Any) -> tf.data.Dataset:
-        """The share in each batch of a data set."""
-        if not isinstance(dataset, tf.data.Dataset):
-            expected = "an array or a tf.data.Dataset, which replicas can share"
-            checks.fail(expected, error=TypeError, x=dataset)
-        one = not isinstance(dataset.element_spec, (tuple, list, dict))
-        take = (lambda x: self.take(x)) if one else (lambda *x: self.take(x))
-        return _prefetched(dataset.map(_plain(take)))
-
-
-def rows_of_replica(
-    replica: int | tf.Tensor, num_replicas: int, num_rows: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """First row of a replica in a batch, and the one after its last; may be none."""
-    size = -(-num_rows // num_replicas)
-    first = tf.minimum(replica * size, num_rows)
-    return first, tf.minimum(first + size, num_rows)
 
 
 Examples = tuple[np.ndarray, ...] | tf.data.Dataset
@@ -78,7 +34,7 @@ def batches(
     *,
     shuffle: bool = True,
     repeat: bool = False,
-    finish: Callable[[tuple[tf.Tensor, ...], tf.Tensor], Any] | None = None,
+    finish: Callable[[tuple, tf.Tensor, tf.Tensor | None], Any] | None = None,
     part: Part | None = None,
 ) -> tf.data.Dataset:
     """Batches of examples in an order that depends on `(seed, epoch)` alone.
@@ -92,23 +48,28 @@ def batches(
             set is started.
         shuffle: Whether to shuffle the rows.
         repeat: Whether to start again at the end, in another order.
-        finish: Function of a batch, a tuple, and of an int32 seed `[2]` of its own, to
-            what is given; the tuple itself when left out.
-        part: Share of each batch that is given, as a pair from `Part.take`; for arrays
-            without `finish`.
+        finish: Function of a batch, a tuple, of an int32 seed `[2]` of its own, and of
+            the place of a share or None, to what is given; the tuple itself when left
+            out.
+        part: Share of each batch that is given, as a pair from `Part.take`.
     """
     if isinstance(examples, tuple):
         in_order = _in_memory(examples, batch_size, shuffle, part)
     else:
-        in_order = _from_a_stream(examples, batch_size, shuffle)
+        in_order = _from_a_stream(examples, batch_size, shuffle, part)
 
     def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
         data = in_order(_fold_in([seed, 1], number))
         if finish is None:
             return data
         noise = _fold_in([seed, 2], number)
-        with_noise = _plain(lambda i, batch: finish(batch, _fold_in(noise, i)))
-        return data.enumerate().map(with_noise)
+
+        def finished(i: tf.Tensor, batch: tuple) -> Any:
+            place, rows = batch if part else (None, batch)
+            whole = finish(rows, _fold_in(noise, i), place)
+            return (place, whole) if part else whole
+
+        return data.enumerate().map(_plain(finished), num_parallel_calls=AT_A_TIME)
 
     def epochs(_: tf.Tensor) -> tf.data.Dataset:
         first = tf.cast(epoch(), tf.int64)
@@ -222,11 +183,26 @@ class InMemory:
 
 
 def _from_a_stream(
-    examples: tf.data.Dataset, batch_size: int, shuffle: bool
+    examples: tf.data.Dataset, batch_size: int, shuffle: bool, part: Part | None
 ) -> _InOrder:
-    if shuffle:
-        return lambda seed: _shuffled(examples, seed).batch(batch_size)
-    return lambda seed: examples.batch(batch_size)
+    def in_order(seed: tf.Tensor) -> tf.data.Dataset:
+        data = _shuffled(examples, seed) if shuffle else examples
+        data = data.batch(batch_size)
+        return data.map(_plain(lambda *batch: part.take(batch))) if part else data
+
+    return in_order
+
+
+def shared(dataset: Any, part: Part) -> tf.data.Dataset:
+    """A share of each batch of a data set; one of `data.load` reads no more than it."""
+    if of_part := getattr(dataset, "of_part", None):
+        return of_part(part)
+    if not isinstance(dataset, tf.data.Dataset):
+        expected = "an array or a tf.data.Dataset, which replicas can share"
+        checks.fail(expected, error=TypeError, x=dataset)
+    one = not isinstance(dataset.element_spec, (tuple, list, dict))
+    take = (lambda x: part.take(x)) if one else (lambda *x: part.take(x))
+    return _prefetched(dataset.map(_plain(take)))
 
 
 class EpochCounter:

@@ -1,8 +1,5 @@
 """Raw examples from a folder of image files."""
 
-import concurrent.futures
-import functools
-import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
+from tfvae.data.images import decode, image_shape
 from tfvae.data.sources import (
     ALIASES,
     Fractions,
@@ -22,7 +20,6 @@ from tfvae.data.sources import (
 )
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-_MODES = {1: "L", 3: "RGB"}
 
 
 def from_folder(
@@ -47,17 +44,6 @@ def from_folder(
     names = _class_names(parts) if labels else None
     splits = {k: _images(*part, names, shape) for k, part in parts.items()}
     return Source(splits, peak=255)
-
-
-def image_shape(image_size: Sequence[int] | None) -> tuple[int, int, int]:
-    """Checked `(height, width, channels)`; channels are 3 unless given."""
-    expected = "(height, width) or (height, width, channels) with 1 or 3 channels"
-    if not isinstance(image_size, (tuple, list)) or len(image_size) not in (2, 3):
-        checks.fail(expected, image_size=image_size)
-    shape = (*checks.integers(image_size=image_size), 3)[:3]
-    if shape[2] not in _MODES:
-        checks.fail(expected, image_size=image_size)
-    return shape
 
 
 def _files(root: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -86,37 +72,10 @@ def _images(
 ) -> Lazy:
     """Examples `(image,)` or `(image, label)`, images uint8."""
     labels = () if names is None else (np.searchsorted(names, classes),)
+    specs = (tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([], tf.int64))
 
-    def read_all(paths: np.ndarray) -> list[np.ndarray]:
-        return [_read(path, shape) for path in paths]
+    def read(paths: np.ndarray, *labels: np.ndarray) -> tuple[np.ndarray, ...]:
+        files = [os.fsdecode(path) for path in paths]
+        return decode(files, shape, files.__getitem__), *labels
 
-    def read(paths: np.ndarray) -> np.ndarray:
-        # A thread for each path would spend its time waiting for the others.
-        parts = np.array_split(paths, os.cpu_count() or 1)
-        return np.stack(list(itertools.chain(*_threads().map(read_all, parts))))
-
-    return Lazy(paths, labels, read, tf.TensorSpec(shape, tf.uint8))
-
-
-@functools.cache
-def _threads() -> concurrent.futures.Executor:
-    """Threads that decode images: the decoders let other threads run."""
-    return concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-
-
-def _read(path: bytes, shape: tuple[int, int, int]) -> np.ndarray:
-    from PIL import Image
-
-    try:
-        with Image.open(os.fsdecode(path)) as image:
-            if image.mode != _MODES[shape[2]]:
-                image = image.convert(_MODES[shape[2]])
-            if image.size != shape[1::-1]:
-                image = image.resize(shape[1::-1])
-            pixels = np.asarray(image)
-    except OSError as error:
-        raise ValueError(
-            f"`source` must hold image files. Received: {os.fsdecode(path)}, which "
-            "cannot be read as one."
-        ) from error
-    return pixels.reshape(shape)
+    return Lazy((paths, *labels), read, specs[: 1 + len(labels)])

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
-from tfvae.data import folders, sources, tfds
+from tfvae.data import array_files, folders, records, sources, tfds
 from tfvae.data.batches import EpochCounter, batches
+from tfvae.data.parts import Part
 from tfvae.data.sources import ArraySource, Examples, Location, Source, SplitArrays
 
 # Images that share one draw of fixed noise. A seed's noise depends on it: keep it.
@@ -60,7 +61,7 @@ def load(
 
     Floats stay as they are. Integers become `x / 255` (the digits `x / 16`), unless the
     greatest one is 1: then they stay 0 and 1. The greatest is that of all splits, for
-    a TFDS builder or an `.npy` file that of the first 1,000 examples.
+    files that are read in each epoch that of the first 1,000 examples.
 
     Train has a new order in each epoch and, with `binarize="dynamic"` or `dequantize`,
     new noise: both depend on `seed` and the number of the epoch alone. `fit` sets that
@@ -77,9 +78,11 @@ def load(
               `sprites`, `[64, 64, 1]`; "nonlinear_ica", the rows of
               `nonlinear_ica(segment_length=1440)`, whitened, `[5]`.
             - The path of an `.npz` file, or a dict: train, valid and test, or x_train,
-              y_train and so on, or one array.
+              y_train and so on, or one array. A file larger than a quarter of the free
+              memory is read in each epoch, unless it is compressed.
             - The path of an `.npy` file of one array, which may be larger than memory.
-            - The path of a folder of image files.
+            - The path of a folder of image files; of a folder of TFRecord files, or
+              a pattern of such, whose names tell train, valid and test.
             - An array, or a tuple of arrays (train, valid, test).
         batch_size: Examples in a batch.
         binarize: None; "threshold", `x > 0.5`; "static", one Bernoulli draw for each
@@ -103,9 +106,9 @@ def load(
             which TFDS prepares a data set without a network.
         shuffle: If True, shuffle train.
         cache: If True, hold all examples in memory, one byte for a pixel. If False,
-            read them in each epoch: folders and `.npy` files in the same order as from
-            memory; TFDS builders, and all with "static", shuffled in a buffer of
-            10,000. "auto" holds what takes less than a quarter of the free memory.
+            read files in each epoch, in the same order as from memory; only "static"
+            is then shuffled in a buffer of 10,000. "auto" holds what takes less than a
+            quarter of the free memory.
         seed: Seed for order and noise.
 
     Raises:
@@ -142,8 +145,10 @@ def _read(source: Any, places: dict[str, Any], **options: Any) -> Source:
     for name in places:
         if name not in inspect.signature(reader).parameters:
             checks.fail(f"None for {kind}", **{name: places[name]})
-    if isinstance(options["labels"], str) and reader is not tfds.from_builder:
-        checks.fail("True or False but for TFDS builders", labels=options["labels"])
+    named = tfds.from_builder, records.from_records
+    if isinstance(options["labels"], str) and reader not in named:
+        expected = "True or False but for TFDS builders and TFRecord files"
+        checks.fail(expected, labels=options["labels"])
     return reader(source, **places, **options)
 
 
@@ -156,31 +161,26 @@ def _reader(source: Any) -> tuple[Callable[..., Source], str]:
     if isinstance(source, str) and not tfds.is_path(source):
         return tfds.from_builder, "TFDS builders"
     path = Path(source).expanduser()
+    if records.is_records(path):
+        return records.from_records, "TFRecord files"
     if not path.exists():
         expected = "an .npz or .npy file or a folder that exists"
         checks.fail(expected, error=FileNotFoundError, source=str(path))
     if path.is_dir():
         return folders.from_folder, "folders"
     if path.suffix == ".npy":
-        return sources.from_npy, ".npy files"
-    return sources.from_npz, ".npz files"
+        return array_files.from_npy, ".npy files"
+    return array_files.from_npz, ".npz files"
 
 
 def _fits(splits: dict[str, Examples]) -> bool:
-    """True if examples that are not yet read take a quarter of free memory at most."""
-    import psutil
-
+    """True if examples that are not yet read fit in memory."""
     size = 0
     for examples in splits.values():
         if isinstance(examples, sources.Lazy):
-            specs = [examples.spec]
-        elif isinstance(examples, tf.data.Dataset):
-            specs = tf.nest.flatten(examples.element_spec)
-        else:
-            continue
-        one = sum(math.prod(spec.shape) * spec.dtype.size for spec in specs)
-        size += one * len(examples)
-    return size < psutil.virtual_memory().available / 4
+            one = sum(math.prod(s.shape) * s.dtype.size for s in examples.specs)
+            size += one * len(examples)
+    return sources.fits(size)
 
 
 def _check_floats(splits: SplitArrays, binarize: str | None, dequantize: bool) -> None:
@@ -190,7 +190,7 @@ def _check_floats(splits: SplitArrays, binarize: str | None, dequantize: bool) -
     unit = {"low": 0, "high": 1, "because": f"binarize={binarize!r}"}
     for examples in splits.values() if binarize else ():
         is_lazy = isinstance(examples, sources.Lazy)
-        x = examples.read(examples.places[:1000]) if is_lazy else examples[0]
+        x = (examples.first() if is_lazy else examples)[0]
         checks.array(x.shape[1:], **unit, source=x)
 
 
@@ -215,8 +215,10 @@ class _Pipeline:
         fixed = is_drawn and (name != "train" or self.binarize == "static")
         read = None
         if isinstance(examples, sources.Lazy):
-            if self.cache or fixed:
+            if fixed:
                 examples = examples.dataset()
+            elif self.cache:
+                examples = examples.held()
             else:
                 read, examples = examples.batch, examples.rows
         if fixed:
@@ -225,16 +227,21 @@ class _Pipeline:
             blocks = zip(*examples.batch(1024).as_numpy_iterator(), strict=True)
             examples = tuple(np.concatenate(parts) for parts in blocks)
 
-        def finish(batch: tuple[tf.Tensor, ...], noise_seed: tf.Tensor) -> Any:
+        def finish(batch: tuple[tf.Tensor, ...], seed: tf.Tensor, place: Any) -> Any:
             x, *label = read(*batch) if read else batch
-            x = tf.cast(x, tf.float32) if fixed else self._values(x, noise_seed)
+            x = tf.cast(x, tf.float32) if fixed else self._values(x, seed, place)
             return (x, *label) if label else x
 
         counter = EpochCounter()
         options = {"shuffle": self.shuffle and name == "train", "finish": finish}
-        dataset = batches(examples, self.batch_size, self.seed, counter, **options)
-        dataset.epoch_counter = counter
-        return dataset
+
+        def make(part: Part | None = None) -> tf.data.Dataset:
+            in_order = self.batch_size, self.seed, counter
+            dataset = batches(examples, *in_order, part=part, **options)
+            dataset.epoch_counter, dataset.of_part = counter, make
+            return dataset
+
+        return make()
 
     def _drawn_once(self, name: str, examples: Examples) -> tf.data.Dataset:
         """Examples with noise that depends on seed and split alone."""
@@ -252,15 +259,31 @@ class _Pipeline:
         drawn = examples.batch(_BLOCK).enumerate().map(draw).unbatch()
         return drawn.apply(tf.data.experimental.assert_cardinality(len(examples)))
 
-    def _values(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Float32 of the shape of `x`; the noise is a function of `seed`."""
+    def _values(
+        self, x: tf.Tensor, seed: tf.Tensor, place: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Float32 of the shape of `x`; the noise is a function of `seed`.
+
+        Args:
+            x: Raw rows.
+            seed: int32 `[2]`.
+            place: If they are rows of a batch, the number of the first and of all.
+        """
         x = tf.cast(x, tf.float32)
+
+        def noise() -> tf.Tensor:
+            shape = tf.shape(x)
+            if place is None:
+                return tf.random.stateless_uniform(shape, seed)
+            first, num_rows = tf.unstack(place)
+            whole = tf.concat([[num_rows], shape[1:]], axis=0)
+            u = tf.random.stateless_uniform(whole, seed)
+            return u[first : first + shape[0]]
+
         if self.dequantize:
-            noise = tf.random.stateless_uniform(tf.shape(x), seed)
-            return (x + noise) / (self.peak + 1)
+            return (x + noise()) / (self.peak + 1)
         x = x / (self.peak or 1)
         if self.binarize is None:
             return x
-        fair = self.binarize == "threshold"
-        u = 0.5 if fair else tf.random.stateless_uniform(tf.shape(x), seed)
+        u = 0.5 if self.binarize == "threshold" else noise()
         return tf.cast(x > u, tf.float32)

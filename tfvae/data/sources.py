@@ -1,4 +1,4 @@
-"""Raw examples in memory: arrays, `.npz` files and artificial data, cut into splits.
+"""Raw examples: arrays in memory and in files, and artificial data, cut into splits.
 
 Every reader takes a source by its name, path or arrays, `labels` (whether to add
 labels) and `fractions` (`Fractions` for the splits that the source lacks).
@@ -6,9 +6,7 @@ labels) and `fractions` (`Fractions` for the splits that the source lacks).
 
 import dataclasses
 import os
-import zipfile
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -23,6 +21,9 @@ NAMES = ("train", "valid", "test")
 # The split for each name in use for it, among files, folders and TFDS builders.
 ALIASES = {**{name: name for name in NAMES}, "validation": "valid", "val": "valid"}
 
+# Examples of a file by which its kind is known.
+FIRST = 1000
+
 Location = str | os.PathLike[str]
 Arrays = dict[str, npt.ArrayLike]
 # One array, arrays by name, or (train, valid, test).
@@ -34,29 +35,23 @@ class Lazy:
     """Examples that are read when their batch comes.
 
     Attributes:
-        places: Where examples are, `[examples]`: paths, or numbers of rows.
-        labels: Arrays beside them: none, or one.
-        read: Function from some places to their x.
-        spec: Shape and type of one x.
+        rows: Arrays `[examples, ...]` that say where to read each, to be shuffled.
+        read: Function from some of the rows to a batch, `(x,)` or `(x, label)`.
+        specs: Shape and type of one x, and of its label.
     """
 
-    places: np.ndarray
-    labels: tuple[np.ndarray, ...]
-    read: Callable[[np.ndarray], np.ndarray]
-    spec: tf.TensorSpec
+    rows: tuple[np.ndarray, ...]
+    read: Callable[..., tuple[np.ndarray, ...]]
+    specs: tuple[tf.TensorSpec, ...]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.rows[0])
 
-    @property
-    def rows(self) -> tuple[np.ndarray, ...]:
-        """Places and labels, to be shuffled."""
-        return self.places, *self.labels
-
-    def batch(self, places: tf.Tensor, *labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """The examples at some places."""
-        x = tf.numpy_function(self.read, [places], self.spec.dtype)
-        return (tf.ensure_shape(x, [None, *self.spec.shape]), *labels)
+    def batch(self, *rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """The examples of some rows, in a graph."""
+        types = [spec.dtype for spec in self.specs]
+        parts = zip(tf.numpy_function(self.read, rows, types), self.specs, strict=True)
+        return tuple(tf.ensure_shape(x, [None, *spec.shape]) for x, spec in parts)
 
     def dataset(self) -> tf.data.Dataset:
         """The examples one by one, in their order."""
@@ -64,14 +59,26 @@ class Lazy:
         examples = blocks.map(self.batch).unbatch()
         return examples.apply(tf.data.experimental.assert_cardinality(len(self)))
 
+    def held(self) -> tuple[np.ndarray, ...]:
+        """All examples, as arrays in memory."""
+        shapes = [(len(self), *spec.shape) for spec in self.specs]
+        types = [spec.dtype.as_numpy_dtype for spec in self.specs]
+        arrays = tuple(map(np.empty, shapes, types))
+        for start in range(0, len(self), 1024):
+            some = slice(start, start + 1024)
+            batch = self.read(*(rows[some] for rows in self.rows))
+            for array, part in zip(arrays, batch, strict=True):
+                array[some] = part
+        return arrays
+
+    def first(self, count: int = FIRST) -> tuple[np.ndarray, ...]:
+        """The first examples, by which their kind is known."""
+        return self.read(*(rows[:count] for rows in self.rows))
+
 
 # `(x,)` or `(x, label)`: as arrays, as a data set of such tuples, or to be read.
 Examples = tuple[np.ndarray, ...] | tf.data.Dataset | Lazy
 SplitArrays = dict[str, tuple[np.ndarray, ...]]
-
-
-# Rows of an `.npy` file by which its kind is known.
-_FIRST = 1000
 
 
 class Source(NamedTuple):
@@ -120,16 +127,23 @@ def cut(examples: SplitArrays, fractions: Fractions) -> SplitArrays:
 
 def from_arrays(source: ArraySource, *, labels: bool, fractions: Fractions) -> Source:
     """Reads one array, a tuple (train, valid, test), or arrays by name."""
-    arrays, targets = _by_name(source)
-    arrays = {name: _values(x) for name, x in arrays.items()}
+    arrays, targets = by_name(source)
+    arrays = {name: values(x) for name, x in arrays.items()}
+    check_kinds(arrays)
+    examples = {name: (x,) for name, x in arrays.items()}
+    if labels:
+        examples = {
+            k: (x, checked_labels(targets.get(k), len(x))) for k, x in arrays.items()
+        }
+    whole = all(x.dtype == np.uint8 for x in arrays.values())
+    return Source(cut(examples, fractions), peak(arrays.values()) if whole else None)
+
+
+def check_kinds(arrays: dict[str, np.ndarray]) -> None:
+    """Raises unless the splits hold arrays of one shape and type."""
     kinds = {name: (str(x.dtype), list(x.shape[1:])) for name, x in arrays.items()}
     if any(kind != next(iter(kinds.values())) for kind in kinds.values()):
         refuse("hold arrays of one shape and kind in all splits", kinds)
-    examples = {name: (x,) for name, x in arrays.items()}
-    if labels:
-        examples = {k: (x, _labels(targets.get(k), len(x))) for k, x in arrays.items()}
-    whole = all(x.dtype == np.uint8 for x in arrays.values())
-    return Source(cut(examples, fractions), peak(arrays.values()) if whole else None)
 
 
 def refuse(expected: str, received: Any) -> NoReturn:
@@ -137,42 +151,11 @@ def refuse(expected: str, received: Any) -> NoReturn:
     raise ValueError(f"`source` must {expected}. Received: {received}.")
 
 
-def from_npz(path: Location, **options: Any) -> Source:
-    """Reads an `.npz` file of plain arrays; `options` are those of `from_arrays`."""
-    try:
-        with np.load(Path(path).expanduser(), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            "`source` must be an .npz file of plain arrays, without pickled objects. "
-            f"Received: {path} ({error})."
-        ) from error
-    return from_arrays(arrays, **options)
+def fits(num_bytes: int) -> bool:
+    """True for at most a quarter of the free memory."""
+    import psutil
 
-
-def from_npy(path: Location, *, labels: bool, fractions: Fractions) -> Source:
-    """Reads one array from an `.npy` file, a batch at a time."""
-    try:
-        x = np.load(Path(path).expanduser(), mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(
-            "`source` must be an .npy file of one plain array. "
-            f"Received: {path} ({error})."
-        ) from error
-    if labels:
-        checks.fail("False: an .npy file has none", labels=labels)
-    first = _values(x[:_FIRST])
-    if x.dtype.kind in "biu" and x.dtype.itemsize > 1:
-        refuse("hold floats, or integers of one byte", f"dtype {x.dtype}")
-    kind, shape = first.dtype, first.shape[1:]
-
-    def read(rows: np.ndarray) -> np.ndarray:
-        return x[rows].astype(kind).reshape(-1, *shape)
-
-    parts = cut({"all": (np.arange(len(x)),)}, fractions)
-    spec = tf.TensorSpec(shape, tf.as_dtype(kind))
-    splits = {name: Lazy(*rows, (), read, spec) for name, rows in parts.items()}
-    return Source(splits, peak([first]) if kind == np.uint8 else None)
+    return num_bytes <= psutil.virtual_memory().available / 4
 
 
 def _digits(name: str, **options: Any) -> Source:
@@ -216,7 +199,7 @@ def _nonlinear_ica(name: str, **options: Any) -> Source:
 EMBEDDED = {"digits": _digits, "sprites": _sprites, "nonlinear_ica": _nonlinear_ica}
 
 
-def _by_name(source: ArraySource) -> tuple[Arrays, Arrays]:
+def by_name(source: ArraySource) -> tuple[Arrays, Arrays]:
     """X and labels as two dicts over train, valid and test, or over "all"."""
     if isinstance(source, Mapping):
         return _from_mapping({str(key): array for key, array in source.items()})
@@ -245,7 +228,7 @@ def _from_mapping(source: Arrays) -> tuple[Arrays, Arrays]:
     return arrays, targets
 
 
-def _values(x: npt.ArrayLike) -> np.ndarray:
+def values(x: npt.ArrayLike) -> np.ndarray:
     """Checked `[examples, ...]`: integers as uint8, floats as float32."""
     x = checks.real(source=x)
     if x.ndim == 3:
@@ -268,7 +251,8 @@ def peak(arrays: Iterable[np.ndarray]) -> int:
     return 1 if max(x.max() for x in arrays) <= 1 else 255
 
 
-def _labels(y: npt.ArrayLike | None, num_rows: int) -> np.ndarray:
+def checked_labels(y: npt.ArrayLike | None, num_rows: int) -> np.ndarray:
+    """Integer labels as int64 `[num_rows]`."""
     if y is None:
         hint = "Pass a dict or .npz with x_train and y_train, x_test and y_test."
         checks.fail("False where the source has no labels", hint=hint, labels=True)

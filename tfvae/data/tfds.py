@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data import sources
-from tfvae.data.folders import image_shape
+from tfvae.data import records, sources
+from tfvae.data.images import image_shape
 from tfvae.data.sources import ALIASES, EMBEDDED, Fractions, Location, Source
 
 # For an answer of a server: short, so that an error takes less than 10 seconds.
@@ -45,15 +44,16 @@ def from_builder(
     keys = [_image_key(builder), *(_label_keys(builder, labels) if labels else [])]
     shape = _shape(builder, keys[0], image_size)
     _prepare(builder, manual_dir and Path(manual_dir).expanduser())
-    splits = _instructions(builder, fractions).items()
-    streams = {k: _stream(builder, split, keys, shape) for k, split in splits}
-    few = streams["train"].take(1000).as_numpy_iterator()
-    return Source(streams, sources.peak(image for image, *_ in few))
+    (image, *label), (places, files) = keys, _places(builder)
+    parts = sources.cut(places, fractions)
+    return records.lazy(files, parts, image, label, shape)
 
 
 def is_path(source: str) -> bool:
     """True if `load` takes a text for a path: a name goes before a path so called."""
     if source.endswith((".npz", ".npy")) or source.startswith((".", "~", os.sep)):
+        return True
+    if ".tfrecord" in source:
         return True
     is_name = source in EMBEDDED or not Path(source).exists() or _is_registered(source)
     return not is_name
@@ -199,45 +199,16 @@ def _reachable(url: str) -> bool:
     return any(answers)
 
 
-def _instructions(builder: Builder, fractions: Fractions) -> dict[str, str]:
-    """Split instructions of TFDS for train, valid and test."""
+def _places(builder: Builder) -> tuple[sources.SplitArrays, list[Path]]:
+    """Where the records of train, valid and test lie, and their files."""
     splits = builder.info.splits
     if "train" not in splits:
         received = f"{builder.name} with splits {sorted(splits)}"
         sources.refuse("be a builder with a train split", received)
-    official = {ALIASES[name]: name for name in splits if name in ALIASES}
-    spans = fractions.spans(splits["train"].num_examples, official).items()
-    return {**official, **{k: f"train[{s.start}:{s.stop}]" for k, s in spans}}
-
-
-def _stream(
-    builder: Builder, instruction: str, keys: list[str], shape: tuple
-) -> tf.data.Dataset:
-    """Examples `(image,)` or `(image, label)`, images uint8."""
-    import tensorflow_datasets as tfds
-
-    data = builder.as_dataset(
-        split=instruction,
-        shuffle_files=False,
-        read_config=tfds.ReadConfig(try_autocache=False),
-        decoders=tfds.decode.PartialDecoding({k.split("/")[0]: True for k in keys}),
-    )
-    resize = builder.info.features[keys[0]].shape != shape
-
-    def pick(example: dict[str, Any]) -> tuple[tf.Tensor, ...]:
-        image, *label = (_at(example, key) for key in keys)
-        if len(label) > 1:
-            label = [tf.stack(label, axis=-1)]
-        if resize:
-            image = tf.round(tf.image.resize(image, shape[:2], antialias=True))
-            image = tf.ensure_shape(tf.cast(image, tf.uint8), shape)
-        return (image, *label)
-
-    return data.map(pick, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _at(example: dict[str, Any], key: str) -> tf.Tensor:
-    """The value at a key such as "a/b"; booleans as 0 or 1."""
-    for name in key.split("/"):
-        example = example[name]
-    return tf.cast(example, tf.int64) if example.dtype == tf.bool else example
+    if builder.info.file_format.value != "tfrecord":
+        received = f"{builder.name} as {builder.info.file_format.value}"
+        sources.refuse("be prepared as TFRecord files", received)
+    paths = {ALIASES[k]: v.filepaths for k, v in splits.items() if k in ALIASES}
+    named = {name: [Path(file) for file in files] for name, files in paths.items()}
+    files = [file for some in named.values() for file in some]
+    return {k: (records.index(files, some),) for k, some in named.items()}, files

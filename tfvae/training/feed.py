@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks
-from tfvae.data.batches import InMemory, Part, batches
+from tfvae.data.batches import InMemory, batches, shared
+from tfvae.data.parts import Part
 from tfvae.inputs import beside, first_batch, is_stream, unzip
 from tfvae.training.replicas import check_workers, first_rows, scope_of
 from tfvae.training.xla_loop import has_own
@@ -47,7 +48,7 @@ def feed(
         with scope_of(model):
             first = model.check_data(unzip(first), name=name)
         check_workers(model, name, lambda: first_rows(list(first.values())))
-        return (part.stream(x) if part else x), None
+        return (shared(x, part) if part else x), None
     arrays = tuple(rows(model, x, y, name).values())
     check_workers(model, name, lambda: first_rows(arrays))
     if part:

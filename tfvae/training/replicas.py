@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
-from tfvae.data.batches import Part, rows_of_replica
+from tfvae.data.parts import Part, rows_of_replica
 from tfvae.training.players import Rows, Sums
 from tfvae.training.step import guarded_step
 
@@ -56,7 +56,7 @@ class Replicas:
 
         Args:
             function: Gives the sums over some rows.
-            data: Pair of a place and the rows of this worker, see `data.batches.Part`.
+            data: Pair of a place and the rows of this worker, see `data.parts.Part`.
         """
         shape = {}
 
