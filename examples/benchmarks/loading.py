@@ -1,85 +1,136 @@
 """Loading images that do not fit in memory, beside Keras's loader of folders.
 
-It writes JPEGs of noise into folders of classes (or takes a folder that has them), then
-reads an epoch with each loader in a process of its own: seconds to the first batch,
-images a second from then on, and how much the memory of the process grew.
+It writes the same images as JPEGs in folders of classes, as ten TFRecord files and as
+an .npy file (or takes a folder that has them). An epoch of each is read in a process of
+its own: seconds to the first batch, images a second from then on, and how much the
+memory of the process grew. With --train a VAE trains on each for an epoch.
 """
 
 import argparse
 import json
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
+import psutil
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--images", type=int, default=20_000)
 parser.add_argument("--size", type=int, default=64, help="pixels of a side")
 parser.add_argument("--folder", type=pathlib.Path, help="kept; made if it is missing")
-parser.add_argument("--side", choices=["tfvae", "keras"], help="for its own processes")
+parser.add_argument("--train", action="store_true", help="train a small VAE as well")
+parser.add_argument("--side", help=argparse.SUPPRESS)
+
+SIDES = "images", "records", "array", "keras"
 
 
-def write(folder, count, size):
-    """Writes JPEGs into ten folders of classes."""
+def pictures(count, size):
+    """Smooth random images, uint8 `[size, size, 3]`."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
-    for i in range(count):
-        place = folder / str(i % 10)
-        place.mkdir(parents=True, exist_ok=True)
+    for _ in range(count):
         rough = Image.fromarray(rng.integers(0, 256, [8, 8, 3]).astype("uint8"))
-        rough.resize([size, size]).save(place / f"{i:06}.jpg", quality=90)
+        yield rough.resize([size, size])
+
+
+def write(folder, count, size):
+    """Writes the images in three forms."""
+    import tensorflow as tf
+
+    for i in range(10):
+        (folder / "images" / str(i)).mkdir(parents=True)
+    names = [str(folder / f"all.tfrecord-{i:05}-of-00010") for i in range(10)]
+    records = [tf.io.TFRecordWriter(name) for name in names]
+    shape = count, size, size, 3
+    array = np.lib.format.open_memmap(folder / "array.npy", "w+", "uint8", shape)
+    for i, picture in enumerate(pictures(count, size)):
+        path = folder / "images" / str(i % 10) / f"{i:06}.jpg"
+        picture.save(path, quality=90)
+        array[i] = np.asarray(picture)
+        image = tf.train.BytesList(value=[path.read_bytes()])
+        label = tf.train.Int64List(value=[i % 10])
+        feature = {
+            "image": tf.train.Feature(bytes_list=image),
+            "label": tf.train.Feature(int64_list=label),
+        }
+        example = tf.train.Example(features=tf.train.Features(feature=feature))
+        records[i * 10 // count].write(example.SerializeToString())
+    for file in records:
+        file.close()
 
 
 def batches(side, folder, size):
-    """One epoch of shuffled batches of 128 images with labels."""
-    if side == "tfvae":
-        import tfvae
+    """One epoch of shuffled batches of 128 images."""
+    if side == "keras":
+        import keras
 
-        options = {"image_size": (size, size), "labels": True, "cache": False}
-        options |= {"validation_fraction": 0.001, "test_fraction": 0.001}
-        return tfvae.data.load(folder, batch_size=128, **options).train
-    import keras
+        options = {"image_size": (size, size), "batch_size": 128, "verbose": False}
+        data = keras.utils.image_dataset_from_directory(folder / "images", **options)
+        return data.map(lambda x, _: x / 255)
+    import tfvae
 
-    options = {"image_size": (size, size), "batch_size": 128, "verbose": False}
-    return keras.utils.image_dataset_from_directory(folder, **options)
+    options = {"validation_fraction": 0.001, "test_fraction": 0.001, "cache": False}
+    if side == "images":
+        options["image_size"] = size, size
+    names = {"images": "images", "records": "*.tfrecord*", "array": "array.npy"}
+    return tfvae.data.load(folder / names[side], batch_size=128, **options).train
 
 
-def read(side, folder, size):
-    """Reads an epoch; prints the figures."""
-    import tfvae  # noqa: F401, so that both have imported the same
+def memory():
+    """The memory that the process has now, MB."""
+    return psutil.Process().memory_info().rss / 2**20
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start, first, count = time.perf_counter(), None, 0
-    for x, _ in batches(side, folder, size):
-        first = first or time.perf_counter()
-        count += len(x)
-    seconds = time.perf_counter() - first
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(json.dumps([first - start, count / seconds, grown]))
+
+def read(side, folder, size, train):
+    """Reads an epoch, or trains for one; prints the figures."""
+    import tfvae
+
+    if train:
+        encoder = tfvae.networks.conv_encoder((size, size, 3), [8, 16], 64)
+        decoder = tfvae.networks.conv_decoder((size, size, 3), [16, 8], 64)
+        vae = tfvae.VAE(encoder, decoder, latent_dim=16)
+        vae.compile()
+        vae.fit(np.zeros([256, size, size, 3]), batch_size=128, verbose=0)
+    before, start, times, held = memory(), time.perf_counter(), [], []
+
+    def note(*_):
+        times.append(time.perf_counter())
+        held.append(memory())
+
+    data = batches(side, folder, size)
+    if train:
+        import keras
+
+        watch = keras.callbacks.LambdaCallback(on_train_batch_end=note)
+        vae.fit(data, verbose=0, callbacks=[watch])
+    else:
+        for _ in data:
+            note()
+    speed = 128 * (len(times) - 1) / (times[-1] - times[0])
+    print(json.dumps([times[0] - start, speed, max(held) - before]))
 
 
 def main():
-    """Measures both sides and prints a table."""
+    """Measures all sides and prints a table."""
     options = parser.parse_args()
     if options.side:
-        read(options.side, options.folder, options.size)
+        read(options.side, options.folder, options.size, options.train)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.folder or pathlib.Path(scratch) / "images"
+        folder = options.folder or pathlib.Path(scratch) / "data"
         if not folder.exists():
             write(folder, options.images, options.size)
-        print("| loader | first batch, s | images/s | memory, MB |\n|---|---|---|---|")
-        for side in ("tfvae", "keras"):
+        print("| source | first batch, s | images/s | memory, MB |\n|---|---|---|---|")
+        for side in SIDES:
             command = [sys.executable, __file__, "--side", side, "--folder", folder]
-            command += ["--size", str(options.size)]
+            command += ["--size", str(options.size), *["--train"] * options.train]
             run = subprocess.run(command, capture_output=True, text=True, check=True)
-            first, speed, memory = json.loads(run.stdout.splitlines()[-1])
-            print(f"| {side} | {first:.1f} | {speed:,.0f} | {memory:,.0f} |")
+            first, speed, grown = json.loads(run.stdout.splitlines()[-1])
+            print(f"| {side} | {first:.1f} | {speed:,.0f} | {grown:,.0f} |")
 
 
 if __name__ == "__main__":
