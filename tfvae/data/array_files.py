@@ -80,10 +80,17 @@ def _mapped(path: Path, member: zipfile.ZipInfo) -> np.ndarray:
         return np.memmap(path, dtype, "r", file.tell(), shape, order)
 
 
-def _reopened(x: np.ndarray) -> np.ndarray:
-    """The array mapped anew: what is read of it leaves memory with it."""
-    order = "C" if x.flags.c_contiguous else "F"
-    return np.memmap(x.filename, x.dtype, "r", x.offset, x.shape, order)
+def _take(x: np.memmap, rows: np.ndarray) -> np.ndarray:
+    """Rows of an array in a file; those of a mapped one would stay in memory."""
+    if not x.flags.c_contiguous:
+        return np.array(x[rows])
+    some = np.empty((len(rows), *x.shape[1:]), x.dtype)
+    size = some[:1].nbytes
+    with open(x.filename, "rb") as file:
+        for row, into in zip(rows.tolist(), some.reshape(len(rows), -1), strict=True):
+            file.seek(x.offset + row * size)
+            file.readinto(into.view("uint8"))
+    return some
 
 
 def _from_maps(maps: Arrays, *, labels: bool, fractions: Fractions) -> Source:
@@ -100,7 +107,7 @@ def _from_maps(maps: Arrays, *, labels: bool, fractions: Fractions) -> Source:
     def read(
         array: np.ndarray, rows: np.ndarray, *label: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        x = _reopened(arrays[names[array[0]]])[rows]
+        x = _take(arrays[names[array[0]]], rows)
         return x.astype(kind).reshape(-1, *shape), *label
 
     rows = {
