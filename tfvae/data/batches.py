@@ -146,6 +146,7 @@ class InMemory:
         epoch: Function that gives the number of the epoch.
         shuffle: Whether to shuffle the rows.
         repeat: Whether an epoch starts where another ends.
+        part: Share of each batch whose rows are given, as pairs from `Part.take`.
     """
 
     def __init__(
@@ -157,24 +158,31 @@ class InMemory:
         *,
         shuffle: bool,
         repeat: bool,
+        part: Part | None = None,
     ):
         self.tensors = tuple(tf.constant(_compact(array)) for array in arrays)
         self.num_rows = len(arrays[0])
         self.batch_size = min(batch_size, self.num_rows)
         self.num_steps = -(-self.num_rows // batch_size)
         self.seed, self.epoch = seed, epoch
-        self.shuffle, self.repeat = shuffle, repeat
+        self.shuffle, self.repeat, self.part = shuffle, repeat, part
         self._number = None
 
-    def rows(self) -> tuple[tf.Tensor, tf.Tensor]:
+    def rows(self) -> tuple[Any, Any]:
         """Numbers of rows of the next epoch: `[batches, batch]`, and of the rest."""
         again = self.repeat and self._number is not None
         self._number = self._number + 1 if again else tf.cast(self.epoch(), tf.int64)
         order = _order(
             self.num_rows, self.shuffle, _fold_in([self.seed, 1], self._number)
         )
-        whole = self.num_rows // self.batch_size * self.batch_size
-        return tf.reshape(order[:whole], [-1, self.batch_size]), order[whole:]
+        num_whole = self.num_rows // self.batch_size
+        whole, rest = tf.split(order, [num_whole * self.batch_size, -1])
+        whole = tf.reshape(whole, [num_whole, self.batch_size])
+        if self.part is None:
+            return whole, rest
+        first, stop = self.part.of(tf.constant(self.batch_size))
+        places = tf.tile([[first, self.batch_size]], [num_whole, 1])
+        return (places, whole[:, first:stop]), self.part.take(rest)
 
     def steps(self) -> tf.data.Dataset:
         """As many elements as there are steps, for Keras to count."""

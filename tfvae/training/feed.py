@@ -58,11 +58,11 @@ def feed(
         return tf.convert_to_tensor(model.optimizer.iterations)
 
     seed = int(model.seed_generator.state[0])
-    options = {"shuffle": shuffle, "repeat": repeat}
+    options = {"shuffle": shuffle, "repeat": repeat, "part": part}
     if by_number:
         in_memory = InMemory(arrays, batch_size, seed, epoch, **options)
         return in_memory.steps(), in_memory
-    return batches(arrays, batch_size, seed, epoch, part=part, **options), None
+    return batches(arrays, batch_size, seed, epoch, **options), None
 
 
 def rows(model: keras.Model, x: Any, y: Any, name: str) -> dict[str, np.ndarray]:

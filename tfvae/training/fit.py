@@ -15,11 +15,12 @@ from tfvae.conditional import forget_graphs
 from tfvae.inputs import split, unzip
 from tfvae.signatures import CHUNK
 from tfvae.training import players, step
+from tfvae.training.blocks import Blocks
 from tfvae.training.compile import configure
 from tfvae.training.feed import check_no_weights, evaluated, feed, is_plain, rows
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
-from tfvae.training.replicas import ALONE, SharedFunction, part_of, worker_of
-from tfvae.training.xla_loop import XLALoop, has_loop, steps_in_block
+from tfvae.training.replicas import ALONE, SharedLoop, SharedTest, part_of, worker_of
+from tfvae.training.xla_loop import XLALoop, gathers, has_loop, steps_in_block
 
 
 class Trainable(keras.Model, abc.ABC):
@@ -35,7 +36,7 @@ class Trainable(keras.Model, abc.ABC):
 
     # The `Input` that a call takes first, by name.
     called_with = "x"
-    # During `fit`: steps in a block and in an epoch, and data as in `XLALoop.start`.
+    # During `fit`: steps in a block and in an epoch, and data as in `Blocks.start`.
     loop_options = 1, None, None
     # Gives the `schedules` of weights that follow the optimizer's step, or None.
     objective = None
@@ -163,7 +164,7 @@ class Trainable(keras.Model, abc.ABC):
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         part = part_of(self)
         options = {"shuffle": shuffle, "repeat": repeat, "part": part}
-        x, in_memory = feed(self, x, y, batch_size, by_number=has_loop(self), **options)
+        x, in_memory = feed(self, x, y, batch_size, by_number=gathers(self), **options)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data, _ = feed(self, *unzip(validation_data), size, part=part)
@@ -178,7 +179,7 @@ class Trainable(keras.Model, abc.ABC):
                 history = super().fit(x, epochs=epochs, verbose=verbose, **kwargs)
         finally:
             self.loop_options = 1, None, None
-            if isinstance(self.train_function, XLALoop):
+            if isinstance(self.train_function, Blocks):
                 self.train_function.stop()
             forget_graphs()
         if self.objective is not None:
@@ -261,25 +262,21 @@ class Trainable(keras.Model, abc.ABC):
         return ALONE if part_of(self) else super().distribute_strategy
 
     def make_train_function(self, force: bool = False) -> None:
-        """Under XLA: many steps in one call, see `XLALoop`."""
-        if part_of(self):
-            if force or not isinstance(self.train_function, SharedFunction):
-                self.train_function = SharedFunction(self, step.guarded_step)
-            return
-        if not has_loop(self):
+        """Many steps in one call under XLA and with several replicas: see `Blocks`."""
+        if not (part_of(self) or has_loop(self)):
             super().make_train_function(force)
             return
-        if force or not isinstance(self.train_function, XLALoop):
-            strict = self.compile_options["jit_compile"] is True
-            self.train_function = XLALoop(self, strict)
+        kind = SharedLoop if part_of(self) else XLALoop
+        if force or not isinstance(self.train_function, kind):
+            self.train_function = kind(self)
         num_steps, *others = self.loop_options
         self.train_function.start(num_steps, self.steps_per_execution, *others)
 
     def make_test_function(self, force: bool = False) -> None:
         """Outside of XLA, which makes nothing faster without gradients and updates."""
         if part_of(self):
-            if force or not isinstance(self.test_function, SharedFunction):
-                self.test_function = SharedFunction(self, step.evaluate_step)
+            if force or not isinstance(self.test_function, SharedTest):
+                self.test_function = SharedTest(self)
             return
         with self._without_xla():
             super().make_test_function(force)

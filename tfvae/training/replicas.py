@@ -14,9 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, seeds
+from tfvae.data.batches import gather
 from tfvae.data.parts import Part, rows_of_replica
+from tfvae.training.blocks import Block, Blocks, stacked
 from tfvae.training.players import Rows, Sums
-from tfvae.training.step import guarded_step
+from tfvae.training.step import evaluate_step, guarded_step
 
 # Strategies that hold a copy of each variable for each replica.
 MIRRORED = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
@@ -56,19 +58,26 @@ class Replicas:
 
         Args:
             function: Gives the sums over some rows.
-            data: Pair of a place and the rows of this worker, see `data.parts.Part`.
+            data: The place and the rows of this worker, see `data.parts.Part`; and the
+                tensors from which to gather them if they are numbers, or None.
         """
         shape = {}
 
-        def flat(data: Any, seed: tf.Tensor, num_rows: tf.Tensor) -> tf.Tensor:
-            sums = function(Rows(data, seed, num_rows))
+        def flat(
+            own: Any, tensors: Any, seed: tf.Tensor, num_rows: tf.Tensor
+        ) -> tf.Tensor:
+            own = gather(tensors, own) if tensors else own
+            sums = function(Rows(own, seed, num_rows))
             shape["of sums"] = tf.nest.map_structure(_spec, sums)
             return _flattened(sums)
 
-        def on_replica(place: tf.Tensor, rows: Any, seed: tf.Tensor) -> tf.Tensor:
+        def on_replica(
+            place: tf.Tensor, rows: Any, tensors: Any, seed: tf.Tensor
+        ) -> tf.Tensor:
             own, first = self._own(place, rows)
             seed = seeds.of_part(seed, first, place[1])
-            return self._compile(flat)(own, seed, tf.cast(place[1], tf.float32))
+            num_rows = tf.cast(place[1], tf.float32)
+            return self._compile(flat)(own, tensors, seed, num_rows)
 
         seed = seeds.from_generator(self.model.seed_generator)
         vectors = self.strategy.run(on_replica, args=(*data, seed))
@@ -112,24 +121,52 @@ class Replicas:
         return tf.nest.map_structure(lambda x: x[own], rows), first
 
 
-class SharedFunction:
-    """Function that Keras calls for some batches, which all replicas share.
+class SharedLoop(Blocks):
+    """Blocks of training steps that all replicas share.
 
     Args:
         model: A model made under a strategy that mirrors variables.
-        step: `guarded_step`, compiled by XLA where the model says so; or
-            `evaluate_step`.
     """
 
-    def __init__(self, model: keras.Model, step: Callable):
-        self.model = model
+    def __init__(self, model: keras.Model):
+        super().__init__(model)
         # Replicas that ask each other for means in between are not compiled.
         alone = not getattr(model.objective, "needs_batch", False)
-        compiled = step is guarded_step and alone and bool(model.jit_compile)
-        replicas = Replicas(model, compiled)
+        self._replicas = Replicas(model, compiled=alone and bool(model.jit_compile))
+        self._run = tf.function(self._steps, reduce_retracing=True, autograph=False)
 
-        def run(data: Any) -> dict[str, tf.Tensor]:
-            return step(model, data, replicas)
+    def train(self, block: Block) -> None:
+        """See `Blocks.train`."""
+        batches, start, stop = block
+        with scope_of(self.model), _clear_errors():
+            self._run(batches, tf.constant(start), tf.constant(stop), self.tensors)
+
+    def _steps(
+        self, batches: Any, start: tf.Tensor, stop: tf.Tensor, tensors: tuple | None
+    ) -> None:
+        batches = stacked(batches)
+
+        def body(i: tf.Tensor) -> tf.Tensor:
+            place, rows = tf.nest.map_structure(lambda x: x[i], batches)
+            guarded_step(self.model, (place, rows, tensors), self._replicas)
+            return i + 1
+
+        tf.while_loop(lambda i: i < stop, body, [start], parallel_iterations=1)
+
+
+class SharedTest:
+    """Function that Keras calls to evaluate some batches, which all replicas share.
+
+    Args:
+        model: A model made under a strategy that mirrors variables.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        replicas = Replicas(model, compiled=False)
+
+        def run(place: tf.Tensor, rows: Any) -> dict[str, tf.Tensor]:
+            return evaluate_step(model, (place, rows, None), replicas)
 
         self._run = tf.function(run, reduce_retracing=True, autograph=False)
 
@@ -137,7 +174,7 @@ class SharedFunction:
         logs = None
         with scope_of(self.model), _clear_errors():
             for data in itertools.islice(iterator, self.model.steps_per_execution):
-                logs = self._run(data)
+                logs = self._run(*data)
         if logs is None:
             raise StopIteration
         return logs
