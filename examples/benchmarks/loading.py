@@ -3,7 +3,7 @@
 It writes the same images as JPEGs in folders of classes, as ten TFRecord files and as
 an .npy file (or takes a folder that has them). An epoch of each is read in a process of
 its own: seconds to the first batch, images a second from then on, and how much the
-memory of the process grew. With --train a VAE trains on each for an epoch.
+memory of the process grew. With --train a small VAE trains on each for an epoch.
 """
 
 import argparse
@@ -90,8 +90,8 @@ def read(side, folder, size, train):
     import tfvae
 
     if train:
-        encoder = tfvae.networks.conv_encoder((size, size, 3), [8, 16], 64)
-        decoder = tfvae.networks.conv_decoder((size, size, 3), [16, 8], 64)
+        encoder = tfvae.networks.mlp_encoder((size, size, 3), [64])
+        decoder = tfvae.networks.mlp_decoder((size, size, 3), [64])
         vae = tfvae.VAE(encoder, decoder, latent_dim=16)
         vae.compile()
         vae.fit(np.zeros([256, size, size, 3]), batch_size=128, verbose=0)

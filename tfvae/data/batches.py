@@ -11,7 +11,7 @@ from tfvae import checks
 from tfvae.data.parts import Part
 
 # Training steps run by one call at most: enough to spread the cost of the call.
-STEPS = 20
+STEPS = 50
 # Bytes of batches prefetched or stacked at once, at most.
 LIMIT = 2**26
 # Batches read or finished side by side.

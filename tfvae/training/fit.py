@@ -97,7 +97,7 @@ class Trainable(keras.Model, abc.ABC):
                 and faster: on a CPU for layers of Keras and of this package, but not
                 with convolutions, recurrent layers or dropout.
             steps_per_execution: Batches between two returns to Python. `"auto"` takes
-                20 under XLA, or 1 if a callback of your own has a hook for batches.
+                50 under XLA, or 1 if a callback of your own has a hook for batches.
             **kwargs: An optimizer by name; Keras's `run_eagerly`, `auto_scale_loss`.
         """
         own = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
