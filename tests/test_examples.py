@@ -107,6 +107,20 @@ def test_import_time(tmp_path):
 
 
 @pytest.mark.slow
+def test_loading_and_growth(tmp_path):
+    small = ["--images=300", "--size=8", "--train"]
+    out = alone("benchmarks/loading.py", *small, folder=tmp_path)
+    assert [line.split()[1] for line in out.splitlines()[2:]] == [
+        "images",
+        "records",
+        "array",
+        "keras",
+    ]
+    out = alone("benchmarks/growth.py", "--only=full", "--points=2", folder=tmp_path)
+    assert len(out.splitlines()) == 4
+
+
+@pytest.mark.slow
 def test_distributed_training_and_its_speed(tmp_path):
     out = alone("distributed/train.py", "--epochs=1", folder=tmp_path)
     assert "log p(x), test: -" in out

@@ -16,6 +16,7 @@ import psutil
 
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--only", help="a part of the name of what to measure")
+parser.add_argument("--points", type=int, help="points of each, at most")
 parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
 
 
@@ -122,7 +123,7 @@ def main():
         if options.only and options.only not in name:
             continue
         last = None
-        for size in sizes:
+        for size in sizes[: options.points]:
             command = [sys.executable, __file__, "--child", name, str(size)]
             run = subprocess.run(command, capture_output=True, text=True, check=True)
             ms, grown = json.loads(run.stdout.splitlines()[-1])

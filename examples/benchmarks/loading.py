@@ -97,7 +97,7 @@ def read(side, folder, size, train):
         vae.fit(np.zeros([256, size, size, 3]), batch_size=128, verbose=0)
     before, start, times, held = memory(), time.perf_counter(), [], []
 
-    def note(*_):
+    def note(*_, **__):
         times.append(time.perf_counter())
         held.append(memory())
 

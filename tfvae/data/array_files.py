@@ -86,7 +86,7 @@ def _take(x: np.memmap, rows: np.ndarray) -> np.ndarray:
         return np.array(x[rows])
     some = np.empty((len(rows), *x.shape[1:]), x.dtype)
     size = some[:1].nbytes
-    with open(x.filename, "rb") as file:
+    with open(x.filename, "rb", buffering=0) as file:
         for row, into in zip(rows.tolist(), some.reshape(len(rows), -1), strict=True):
             file.seek(x.offset + row * size)
             file.readinto(into.view("uint8"))
