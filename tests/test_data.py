@@ -271,7 +271,9 @@ def write_records(path, x, y, encode=tf.io.encode_png, name="label"):
     with tf.io.TFRecordWriter(str(path)) as file:
         for image, label in zip(x, y, strict=True):
             content = image.tobytes() if encode is None else encode(image).numpy()
-            features = {"image": feature(content), name: feature(int(label))}
+            features = {"image": feature(content)}
+            if name:
+                features[name] = feature(int(label))
             features = tf.train.Features(feature=features)
             file.write(tf.train.Example(features=features).SerializeToString())
 
@@ -319,6 +321,17 @@ def test_other_records_are_refused(tmp_path, grey):
     write_records(path, grey, np.arange(90))
     with pytest.raises(ValueError, match="`labels` must be one of"):
         load(path, labels="other")
+    write_records(path, grey, np.arange(90), name=None)
+    with pytest.raises(ValueError, match=r"`labels` must be False for records of"):
+        load(path, labels=True)
+    write_records(path, grey[:0], [])
+    with pytest.raises(ValueError, match="at least one record"):
+        load(path)
+    with tf.io.TFRecordWriter(str(path)) as file:
+        file.write(b"\xff\xffno example")
+    with pytest.raises(ValueError, match=r"records of tf.train.Example"):
+        load(path)
+    write_records(path, grey, np.arange(90))
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ValueError, match=r"whole, uncompressed TFRecord files.*x.tf"):
         load(path)

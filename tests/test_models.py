@@ -463,6 +463,18 @@ def test_streams_are_answered_as_arrays_are_batch_by_batch(monkeypatch, name, st
     assert sizes == [7, 9, 14] * len(methods)
 
 
+@pytest.mark.parametrize("u", [1, np.arange(30) % 3])
+def test_a_stream_takes_its_condition_beside_it(u):
+    model, x = EXPORTED["IVAE-labels"](), images(30)
+    batches = np.split(x, [7, 16])
+    np.testing.assert_array_equal(model.encode(iter(batches), u), model.encode(x, u))
+    pairs = zip(batches, np.split(np.arange(30) % 3, [7, 16]), strict=True)
+    with pytest.raises(ValueError, match="left out where x is a pair"):
+        model.encode(iter([*pairs]), u)
+    with pytest.raises(ValueError, match="left out: the model has no context"):
+        EXPORTED["VAE"]().encode(iter(batches), u)
+
+
 def test_a_stream_without_an_end_is_refused():
     model = MODELS["VAE"]()
     endless = tf.data.Dataset.from_tensors(images(8)).repeat()

@@ -158,6 +158,20 @@ class Inputs(dict[str, Input]):
             checks.fail(expected, **{self.condition_name: value})
         return {}
 
+    def beside_stream(self, x: Any, given: Any) -> Iterator[tuple[Any, Any]]:
+        """The batches of a stream with their rows of the condition, if it is given."""
+        shape = () if self.condition is None else self.condition.shape
+        by_row, first = np.ndim(given) > len(shape), 0
+        for batch, target in stream_batches(x):
+            if given is None:
+                yield (batch, target), None
+                continue
+            if target is not None:
+                checks.fail("left out where x is a pair", y=given)
+            stop = first + len(batch)
+            yield batch, given[first:stop] if by_row else given
+            first = stop
+
     def unpack(self, data: Any) -> tuple[tf.Tensor, Context]:
         """X as float32 and the context of the networks, or None, from a batch."""
         x, value = unzip(data)

@@ -54,9 +54,7 @@ def from_records(
     splits = _splits(Path(path).expanduser())
     files = list(itertools.chain(*splits.values()))
     places = {name: (index(files, of),) for name, of in splits.items()}
-    example = tf.train.Example()
-    example.ParseFromString(next(_contents(files, next(iter(places.values()))[0][:1])))
-    features = dict(example.features.feature)
+    features = _features(files, next(iter(places.values()))[0])
     image = _image_name(features)
     names = [_label_name(features, labels)] if labels else []
     shape = _shape(features[image].bytes_list.value[0], image_size)
@@ -103,6 +101,18 @@ def lazy(
     used = specs[: 1 + bool(labels)]
     splits = {name: Lazy(rows, read, used) for name, rows in places.items()}
     return Source(splits, peak([splits["train"].first()[0]]))
+
+
+def _features(files: Sequence[Path], places: np.ndarray) -> dict[str, Any]:
+    """The features of the first record, by name."""
+    if not len(places):
+        refuse("hold at least one record", f"{files[0]}, which is empty")
+    example = tf.train.Example()
+    try:
+        example.ParseFromString(next(_contents(files, places[:1])))
+    except Exception as error:  # of protobuf, which is no requirement of its own
+        refuse("hold records of tf.train.Example", f"{files[0]} ({error})")
+    return dict(example.features.feature)
 
 
 def index(files: Sequence[Path], some: Sequence[Path]) -> np.ndarray:
@@ -205,6 +215,8 @@ def _image_name(features: dict[str, Any]) -> str:
 
 def _label_name(features: dict[str, Any], labels: bool | str) -> str:
     numbers = [k for k, v in features.items() if len(v.int64_list.value) == 1]
+    if not numbers:
+        checks.fail(f"False for records of {sorted(features)}", labels=labels)
     if isinstance(labels, str):
         return checks.one_of(sorted(numbers), labels=labels)
     named = [name for name in _LABELS if name in numbers]

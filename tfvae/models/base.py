@@ -20,7 +20,6 @@ from tfvae.inputs import (
     Inputs,
     is_stream,
     same_target,
-    stream_batches,
     to_arrays,
 )
 from tfvae.signatures import Outputs, Signature, in_chunks
@@ -116,17 +115,17 @@ class GenerativeModel(Configurable, Trainable, abc.ABC):
     ) -> Iterator[dict[str, np.ndarray]]:
         """Checked data by name: arrays in one piece, a stream batch by batch.
 
-        A stream is never held in memory whole, unless the u or y comes beside it.
+        A stream is never held in memory whole.
 
         Args:
             x: As in `check_data`.
             given: As in `check_data`.
             size: Rows of each piece but the last; None leaves them as they come.
         """
-        if is_stream(x) and given is None:
-            parts = map(self.check_data, stream_batches(x))
-        else:
-            parts = [self.check_data(x, given)]
+        parts = ((x, given),)
+        if is_stream(x):
+            parts = self.inputs.beside_stream(x, given)
+        parts = (self.check_data(*part) for part in parts)
         if size is None:
             yield from parts
             return
