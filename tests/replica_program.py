@@ -90,7 +90,11 @@ def main():
         callbacks.insert(0, keras.callbacks.BackupAndRestore(OPTIONS["backup"]))
     if OPTIONS.get("stream"):
         data = tfvae.data.load(x, binarize="dynamic", batch_size=32, seed=1).train
-    fit = {"batch_size": 32, "epochs": OPTIONS.get("epochs", 2), "verbose": 0}
+    fit = {
+        "batch_size": OPTIONS.get("batch_size", 32),
+        "epochs": OPTIONS.get("epochs", 2),
+        "verbose": 0,
+    }
     history = model.fit(data, validation_data=data, callbacks=callbacks, **fit).history
     values = {v.path + str(i): v.numpy() for i, v in enumerate(model.variables)}
     values |= {f"history {name}": np.array(value) for name, value in history.items()}

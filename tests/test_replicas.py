@@ -242,6 +242,8 @@ def test_workers_end_with_one_that_is_killed_and_go_on_to_the_bit(killed, tmp_pa
     [
         (({}, {"data_seed": 1}), "`x` must be the same on all workers"),
         (({}, {"optimizer": ADAM}), "`model` must be the same on all workers"),
+        (({}, {"batch_size": 16}), "`batch_size` must be the same on all workers"),
+        (({}, {"epochs": 3}), "`epochs` must be the same on all workers"),
     ],
 )
 def test_workers_that_differ_are_refused_on_every_worker(each, message, tmp_path):

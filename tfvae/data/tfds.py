@@ -200,7 +200,7 @@ def _reachable(url: str) -> bool:
 
 
 def _places(builder: Builder) -> tuple[sources.SplitArrays, list[Path]]:
-    """Where the records of train, valid and test lie, and their files."""
+    """Places of the records of train, valid and test, and their files."""
     splits = builder.info.splits
     if "train" not in splits:
         received = f"{builder.name} with splits {sorted(splits)}"

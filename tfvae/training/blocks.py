@@ -46,6 +46,9 @@ class Blocks(abc.ABC):
 
     Args:
         model: A `GenerativeModel`.
+
+    Attributes:
+        shape: The shape of batches that a subclass compiles for, None at the start.
     """
 
     def __init__(self, model: keras.Model):
@@ -74,7 +77,7 @@ class Blocks(abc.ABC):
         self.tensors = in_memory.tensors if in_memory else None
         self.num_steps, self.steps_per_call = num_steps, steps_per_call
         self.steps_per_epoch = steps_per_epoch
-        self._ahead, self._taken = 0, 0
+        self.shape, self._ahead, self._taken = None, 0, 0
         self._rows, self._next = None, 0
 
     def stop(self) -> None:

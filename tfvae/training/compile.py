@@ -66,7 +66,7 @@ def _check_strategy(model: keras.Model, optimizers: Iterable[Any]) -> None:
             checks.fail("made in the scope of the strategy", optimizer=optimizer)
     parts = [model, *optimizers]
     about = [keras.saving.serialize_keras_object(part) for part in parts]
-    check_workers(model, "model", lambda: json.dumps(about, default=str).encode())
+    check_workers(model, model=json.dumps(about, default=str).encode())
 
 
 def _given(

@@ -47,11 +47,13 @@ def feed(
         first, x = first_batch(x)
         with scope_of(model):
             first = model.check_data(unzip(first), name=name)
-        check_workers(model, name, lambda: first_rows(list(first.values())))
+        if part:
+            check_workers(model, **{name: first_rows(list(first.values()))})
         return (shared(x, part) if part else x), None
     arrays = tuple(rows(model, x, y, name).values())
-    check_workers(model, name, lambda: first_rows(arrays))
     if part:
+        same = {name: first_rows(arrays), "batch_size": batch_size}
+        check_workers(model, **same)
         checks.integer(minimum=part.num_replicas, batch_size=batch_size)
 
     def epoch() -> tf.Tensor:

@@ -14,12 +14,12 @@ from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.conditional import forget_graphs
 from tfvae.inputs import split, unzip
 from tfvae.signatures import CHUNK
-from tfvae.training import players, step
+from tfvae.training import players, replicas, step
 from tfvae.training.blocks import Blocks
 from tfvae.training.compile import configure
 from tfvae.training.feed import check_no_weights, evaluated, feed, is_plain, rows
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
-from tfvae.training.replicas import ALONE, SharedLoop, SharedTest, part_of, worker_of
+from tfvae.training.replicas import check_workers, part_of
 from tfvae.training.xla_loop import XLALoop, gathers, has_loop, steps_in_block
 
 
@@ -163,6 +163,8 @@ class Trainable(keras.Model, abc.ABC):
         steps_per_epoch = kwargs.get("steps_per_epoch")
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         part = part_of(self)
+        same = {"epochs": epochs, "validation_data": validation_data is not None}
+        check_workers(self, **same, **kwargs)
         options = {"shuffle": shuffle, "repeat": repeat, "part": part}
         x, in_memory = feed(self, x, y, batch_size, by_number=gathers(self), **options)
         if validation_data is not None:
@@ -254,19 +256,19 @@ class Trainable(keras.Model, abc.ABC):
     @property
     def is_chief(self) -> bool:
         """True in the one process that is to write files, the first of all workers."""
-        return worker_of(self.made_under)[0] == 0
+        return replicas.worker_of(self.made_under)[0] == 0
 
     @property
     def distribute_strategy(self) -> tf.distribute.Strategy:
         """The strategy that Keras is to use: none where replicas share the steps."""
-        return ALONE if part_of(self) else super().distribute_strategy
+        return replicas.ALONE if part_of(self) else super().distribute_strategy
 
     def make_train_function(self, force: bool = False) -> None:
         """Many steps in one call under XLA and with several replicas: see `Blocks`."""
         if not (part_of(self) or has_loop(self)):
             super().make_train_function(force)
             return
-        kind = SharedLoop if part_of(self) else XLALoop
+        kind = replicas.SharedLoop if part_of(self) else XLALoop
         if force or not isinstance(self.train_function, kind):
             self.train_function = kind(self)
         num_steps, *others = self.loop_options
@@ -275,8 +277,8 @@ class Trainable(keras.Model, abc.ABC):
     def make_test_function(self, force: bool = False) -> None:
         """Outside of XLA, which makes nothing faster without gradients and updates."""
         if part_of(self):
-            if force or not isinstance(self.test_function, SharedTest):
-                self.test_function = SharedTest(self)
+            if force or not isinstance(self.test_function, replicas.SharedTest):
+                self.test_function = replicas.SharedTest(self)
             return
         with self._without_xla():
             super().make_test_function(force)

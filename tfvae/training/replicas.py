@@ -246,25 +246,31 @@ def scope_of(model: keras.Model) -> contextlib.AbstractContextManager:
     return model.made_under.scope() if part_of(model) else contextlib.nullcontext()
 
 
-def check_workers(model: keras.Model, name: str, value: Callable[[], bytes]) -> None:
+def check_workers(model: keras.Model, **values: Any) -> None:
     """Raises on every worker if a value is not the same on all of them.
 
     Args:
         model: A model; nothing is done if one worker has it alone.
-        name: Name of the argument.
-        value: Gives what the workers compare.
+        **values: What the workers compare, by name: bytes, or what has a short `repr`.
     """
     if worker_of(model.made_under)[1] == 1:
         return
-    checksum = tf.constant([zlib.crc32(value())], tf.int64)
+    contents = [
+        v if isinstance(v, bytes) else repr(v).encode() for v in values.values()
+    ]
+    checksums = tf.constant([list(map(zlib.crc32, contents))], tf.int64)
     strategy = model.made_under
-    gather = tf.function(
-        lambda: strategy.gather(strategy.run(lambda: checksum), axis=0), autograph=False
+    collect = tf.function(
+        lambda: strategy.gather(strategy.run(lambda: checksums), axis=0),
+        autograph=False,
     )
     with strategy.scope(), _clear_errors():
-        found = sorted(set(gather().numpy()))
-    if len(found) > 1:
-        checks.fail("the same on all workers", **{name: f"checksums {found}"})
+        found = collect().numpy()
+    for (name, value), column in zip(values.items(), found.T, strict=True):
+        if len(set(column)) > 1:
+            here = "" if isinstance(value, bytes) else f"{value!r} here, "
+            received = f"{here}checksums {column.tolist()}"
+            checks.fail("the same on all workers", **{name: received})
 
 
 def first_rows(arrays: Any) -> bytes:

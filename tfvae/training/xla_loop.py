@@ -52,11 +52,6 @@ class XLALoop(Blocks):
         self._run = tf.function(self._steps, jit_compile=True, autograph=False)
         self._compiles = None  # not yet known
 
-    def start(self, *args: Any) -> None:
-        """See `Blocks.start`."""
-        super().start(*args)
-        self.shape = None
-
     def train(self, block: Block) -> None:
         """See `Blocks.train`."""
         batches, start, stop = block
