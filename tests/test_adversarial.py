@@ -329,14 +329,17 @@ def test_optimizers_that_average_give_their_averages_in_the_end(jit_compile):
     model, x = gan(), images(8)
     adam = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)
     model.compile(adam, keras.optimizers.Adam(0.1), jit_compile=jit_compile)
-    weights, average = model.generator.trainable_variables, None
+    weights, average, step = model.generator.trainable_variables, None, 0
 
     class Average(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            nonlocal average
+            nonlocal average, step
             now = [w.numpy() for w in weights]
             average = average or now
-            average = [(a + w) / 2 for a, w in zip(average, now, strict=True)]
+            m = min(0.5, (1 + step) / (10 + step))
+            step += 1
+            both = zip(average, now, strict=True)
+            average = [m * a + (1 - m) * w for a, w in both]
 
     model.fit(x, batch_size=4, epochs=2, verbose=0, callbacks=[Average()])
     for w, a in zip(weights, average, strict=True):

@@ -482,3 +482,16 @@ def test_a_stream_without_an_end_is_refused():
         model.encode(endless)
     with pytest.raises(ValueError, match="at least one batch"):
         model.encode(iter([]))
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_averages_of_a_short_run_are_no_worse_than_its_weights(jit_compile):
+    keras.utils.set_random_seed(0)
+    x = images(320)
+    model = MODELS["VAE"]()
+    adam = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.999)
+    model.compile(adam, jit_compile=jit_compile)
+    history = model.fit(x, validation_data=x, epochs=3, verbose=0).history
+    assert model.evaluate(x, verbose=0)[0] < history["val_loss"][-1] + 0.3
+    # Averages with Keras's momentum would stay near the first weights.
+    assert history["val_loss"][-1] < history["val_loss"][0] - 0.3

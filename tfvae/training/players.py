@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -129,7 +130,7 @@ class Turn(NamedTuple):
                 optimizer: keras.optimizers.Optimizer = optimizer,
                 gradients: list = gradients,
             ) -> bool:
-                with _without_distribution(optimizer):
+                with _as_needed(optimizer):
                     optimizer.apply(gradients, player.variables)
                 return True
 
@@ -164,11 +165,11 @@ def build_optimizers(model: keras.Model) -> None:
 
 
 @contextlib.contextmanager
-def _without_distribution(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+def _as_needed(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
     """Within it, an optimizer moves variables where they are, by gradients as given.
 
     Keras adds up gradients over replicas, which here is done, by a function that keeps
-    each traced step alive.
+    each traced step alive. Its `use_ema` is replaced by `_average`.
     """
     changed = []
     if isinstance(optimizer, _LossScale):
@@ -179,11 +180,35 @@ def _without_distribution(optimizer: keras.optimizers.Optimizer) -> Iterator[Non
     for name in _DISTRIBUTED:
         setattr(optimizer, name, getattr(base, name).__get__(optimizer))
         changed.append((optimizer, name))
+    optimizer._update_model_variables_moving_average = functools.partial(
+        _average, optimizer
+    )
+    changed.append((optimizer, "_update_model_variables_moving_average"))
     try:
         yield
     finally:
         for owner, name in changed:
             delattr(owner, name)
+
+
+def _average(
+    optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
+) -> None:
+    """Moves the averages of `use_ema`; in step t of momentum `(1 + t) / (10 + t)`.
+
+    It rises to `ema_momentum`: with that from the start, as in Keras, the average of a
+    short run would be that of its first steps.
+    """
+    if not optimizer.use_ema:
+        return
+    step = tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.float32)
+    momentum = tf.minimum(optimizer.ema_momentum, (1 + step) / (10 + step))
+    momentum = tf.where(step > 0, momentum, 0.0)
+    averages = optimizer._model_variables_moving_average
+    for variable, average in zip(variables, averages, strict=True):
+        if average is not None:
+            weight = tf.cast(momentum, average.dtype)
+            average.assign(weight * average + (1 - weight) * variable)
 
 
 @contextlib.contextmanager

@@ -246,7 +246,7 @@ def scope_of(model: keras.Model) -> contextlib.AbstractContextManager:
     return model.made_under.scope() if part_of(model) else contextlib.nullcontext()
 
 
-def check_workers(model: keras.Model, **values: Any) -> None:
+def check_workers(model: keras.Model, /, **values: Any) -> None:
     """Raises on every worker if a value is not the same on all of them.
 
     Args:
