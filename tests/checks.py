@@ -149,6 +149,11 @@ MODELS = {
         objective=tfvae.objectives.ELBO(tfvae.objectives.warm_up(2)),
         latent_dim=3,
     ),
+    "VAE-resnet": lambda: tfvae.VAE(
+        tfvae.networks.resnet_encoder(SHAPE, [4, 4], 16),
+        tfvae.networks.resnet_decoder(SHAPE, [4, 4], 16),
+        latent_dim=3,
+    ),
     "VAE-own-networks": lambda: tfvae.VAE(
         keras.Sequential(
             [

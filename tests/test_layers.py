@@ -250,3 +250,25 @@ def test_networks_say_if_tflite_can_draw_from_them_and_if_they_take_a_context():
 def test_widths_are_checked(units):
     with pytest.raises(ValueError, match=f"Received: units={units}"):
         layers.GatedDense(units)
+
+
+@pytest.mark.parametrize("resize", [None, "down", "up"])
+@pytest.mark.parametrize("filters", [3, 4])
+def test_a_residual_block_adds_a_branch_to_its_shortcut(resize, filters):
+    block = layers.ResidualBlock(filters, resize=resize)
+    x = np.random.default_rng(0).normal(size=[2, 5, 7, 3]).astype("float32")
+    whole = block(x)
+    assert whole.shape == block.compute_output_shape(x.shape)
+    branch = block.second(tf.nn.elu(block.first(tf.nn.elu(x))))
+    shortcut = x[:, ::2, ::2] if resize == "down" else x
+    if resize == "down" or filters == 4:
+        kernel, bias = block.shortcut.weights
+        shortcut = shortcut @ kernel.numpy()[0, 0] + bias.numpy()
+    if resize == "up":
+        shortcut = shortcut.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(whole, branch + shortcut, atol=1e-5)
+
+
+def test_residual_blocks_know_how_to_resize():
+    with pytest.raises(ValueError, match=r"`resize` must be one of .*'up'"):
+        layers.ResidualBlock(4, resize="left")

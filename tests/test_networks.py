@@ -5,7 +5,7 @@ from tfvae import networks
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 20, 1), (7, 9, 3), (1, 1, 1)])
-@pytest.mark.parametrize("kind", ["mlp", "conv"])
+@pytest.mark.parametrize("kind", ["mlp", "conv", "resnet"])
 def test_networks_take_any_image_shape(kind, shape):
     encoder = getattr(networks, f"{kind}_encoder")(shape, [4, 8])
     decoder = getattr(networks, f"{kind}_decoder")(shape, [8, 4], params_size=2)
@@ -24,7 +24,7 @@ def test_convolutions_want_the_channel():
 
 
 @pytest.mark.parametrize("activation", ["gluu", 3, [], {}])
-@pytest.mark.parametrize("kind", ["mlp", "conv"])
+@pytest.mark.parametrize("kind", ["mlp", "conv", "resnet"])
 def test_unknown_activations_are_refused(kind, activation):
     for part in ("encoder", "decoder"):
         network = getattr(networks, f"{kind}_{part}")

@@ -13,6 +13,7 @@ from tfvae.layers.masked import MaskedDense, MaskedMLP
 from tfvae.layers.pixel_cnn import GatedPixelNetwork, ResidualPixelNetwork
 from tfvae.layers.pixel_network import PixelNetwork
 from tfvae.layers.pixel_rnn import DiagonalBiLSTM, RecurrentNetwork, RowLSTM
+from tfvae.layers.residual import ResidualBlock
 
 __all__ = [
     "AutoregressiveNetwork",
@@ -28,6 +29,7 @@ __all__ = [
     "MaskedMLP",
     "PixelNetwork",
     "RecurrentNetwork",
+    "ResidualBlock",
     "ResidualPixelNetwork",
     "RowLSTM",
 ]

@@ -100,6 +100,23 @@ def conv(
     return make(encoder, decoder, **options)
 
 
+def resnet(
+    make: Make,
+    event_shape: Ints,
+    *,
+    filters: Ints,
+    units: int,
+    warm_up: int | None = None,
+    **options: Any,
+) -> keras.Model:
+    """Builds a VAE from residual networks; `warm_up` and options are as in `mlp`."""
+    if warm_up:
+        options["objective"] = objectives.ELBO(objectives.warm_up(warm_up))
+    encoder = networks.resnet_encoder(event_shape, filters, units)
+    decoder = networks.resnet_decoder(event_shape, filters[::-1], units)
+    return make(encoder, decoder, **options)
+
+
 def over(make: Make, network: Make, event_shape: Ints, **options: Any) -> keras.Model:
     """Builds a model that has one network; the options are those of `network`."""
     return make(network(event_shape, **options))
@@ -191,5 +208,5 @@ def vae_gan(
 # Functions by the names that presets give them.
 BUILDERS = {
     make.__name__: make
-    for make in (mlp, conv, over, gaussian_mlp, ivae, dcgan, vae_gan)
+    for make in (mlp, conv, resnet, over, gaussian_mlp, ivae, dcgan, vae_gan)
 }
