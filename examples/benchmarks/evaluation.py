@@ -1,4 +1,4 @@
-"""Speed of a trained VAE's `predict`, `encode`, `evaluate` and `log_marginal`.
+"""Speed of a VAE's `predict`, `encode`, `evaluate`, `log_marginal`, and a short `fit`.
 
 784-400-400-z32, Bernoulli pixels. Prints images a second, and the share of the best
 rate at which this machine multiplies matrices: what a product of weights would need.
@@ -89,3 +89,6 @@ for name, (rows, mflop, job) in jobs.items():
     print(f"{name:25} {rate:8.0f} images/s  {share:4.0%} of that")
 for bare, method in (("bare predict step", "predict"), ("bare test step", "evaluate")):
     print(f"{method} takes {rates[bare] / rates[method]:.2f} times the {bare}")
+few = x[:128]
+milliseconds = seconds(lambda: model.fit(few, batch_size=128, verbose=0)) * 1e3
+print(f"fit of one step takes {milliseconds:.0f} ms")
