@@ -116,7 +116,7 @@ def _features(files: Sequence[Path], places: np.ndarray) -> dict[str, Any]:
 
 
 def index(files: Sequence[Path], some: Sequence[Path]) -> np.ndarray:
-    """Where the records of some of the files lie, int64 `[records, 3]`.
+    """Places of the records of some of the files, int64 `[records, 3]`.
 
     A row is the number of the file, the place of the content, and its length.
     """
