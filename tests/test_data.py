@@ -322,7 +322,7 @@ def test_other_records_are_refused(tmp_path, grey):
     with pytest.raises(ValueError, match="`labels` must be one of"):
         load(path, labels="other")
     write_records(path, grey, np.arange(90), name=None)
-    with pytest.raises(ValueError, match=r"`labels` must be False for records of"):
+    with pytest.raises(ValueError, match=r"`labels` must be False where none of"):
         load(path, labels=True)
     write_records(path, grey[:0], [])
     with pytest.raises(ValueError, match="at least one record"):
@@ -361,6 +361,17 @@ def test_a_large_npz_file_is_read_where_it_lies(dtype, labels, tmp_path, monkeyp
             patch.setattr(array_files, "from_arrays", None)
             found = load(tmp_path / "x.npz", **options)
         assert_same_batches(found, wanted)
+
+
+def test_whole_files_tell_the_greatest_value(tmp_path):
+    x = np.zeros([1800, 4], "uint8")
+    x[1500:] = 200
+    np.save(tmp_path / "x.npy", x)
+    found, wanted = load(tmp_path / "x.npy"), load(x)
+    assert_same_batches(found, wanted)
+    read = load(tmp_path / "x.npy", cache=False, shuffle=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="integers of one range"):
+        list(map(stacked, read))
 
 
 @pytest.mark.parametrize("cache", [True, False])

@@ -495,3 +495,36 @@ def test_averages_of_a_short_run_are_no_worse_than_its_weights(jit_compile):
     assert model.evaluate(x, verbose=0)[0] < history["val_loss"][-1] + 0.3
     # Averages with Keras's momentum would stay near the first weights.
     assert history["val_loss"][-1] < history["val_loss"][0] - 0.3
+
+
+def test_single_steps_check_their_data():
+    model, x = MODELS["VAE"](), images(16)
+    model.compile()
+    before = state(model)
+    for bad in (x * 255, x * np.nan, x[:0]):
+        for step in (model.train_on_batch, model.test_on_batch):
+            with pytest.raises(ValueError, match="`x` must"):
+                step(bad)
+    for a, b in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert set(model.train_on_batch(x, return_dict=True)) == set(model.report_names)
+
+
+def test_numbers_of_steps_are_checked():
+    model, x = MODELS["VAE"](), images(16)
+    model.compile()
+    for number in (0, -1):
+        with pytest.raises(ValueError, match="`steps_per_epoch` must be"):
+            model.fit(x, steps_per_epoch=number, verbose=0)
+        with pytest.raises(ValueError, match="`steps` must be"):
+            model.evaluate(x, steps=number, verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_an_empty_batch_counts_no_rows():
+    model, x = MODELS["VAE"](), images(16)
+    model.compile()
+    whole = model.evaluate(iter([x[:9], x[9:]]), verbose=0)
+    parts = model.evaluate(iter([x[:9], x[:0], x[9:]]), verbose=0)
+    assert np.isfinite(parts).all()
+    assert abs(whole[0] - parts[0]) < 1  # other noise

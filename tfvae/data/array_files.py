@@ -60,6 +60,8 @@ def from_npy(path: Location, *, labels: bool, fractions: Fractions) -> Source:
             "`source` must be an .npy file of one plain array. "
             f"Received: {path} ({error})."
         ) from error
+    if not x.ndim:
+        refuse("hold an array with a row for each example", "a single number")
     if labels:
         checks.fail("False: an .npy file has none", labels=labels)
     return _from_maps({"x": x}, labels=labels, fractions=fractions)
@@ -101,7 +103,9 @@ def _from_maps(maps: Arrays, *, labels: bool, fractions: Fractions) -> Source:
     check_kinds(firsts)
     for x in arrays.values():
         if x.dtype.kind in "biu" and x.dtype.itemsize > 1:
-            refuse("hold floats, or integers of one byte", f"dtype {x.dtype}")
+            hint = "Save it with .astype('uint8')"
+            expected = "hold floats, or integers of one byte"
+            refuse(expected, f"dtype {x.dtype}. {hint}")
     kind, shape = firsts[names[0]].dtype, firsts[names[0]].shape[1:]
 
     def read(
@@ -118,4 +122,5 @@ def _from_maps(maps: Arrays, *, labels: bool, fractions: Fractions) -> Source:
     specs = tf.TensorSpec(shape, tf.as_dtype(kind)), tf.TensorSpec([], tf.int64)
     used = specs[: 1 + bool(labels)]
     splits = {name: Lazy(r, read, used) for name, r in cut(rows, fractions).items()}
-    return Source(splits, peak(firsts.values()) if kind == np.uint8 else None)
+    guess = peak(firsts.values()) if kind == np.uint8 else None
+    return Source(splits, guess, is_guess=True)

@@ -131,9 +131,11 @@ def load(
     raw = _read(source, places, labels=labels, fractions=fractions)
     if raw.peak is None:
         _check_floats(raw.splits, binarize, dequantize)
-    values = raw.peak, binarize, dequantize
     if cache == "auto":
         cache = _fits(raw.splits)
+    if cache:
+        raw = _held(raw)
+    values = raw.peak, binarize, dequantize
     pipeline = _Pipeline(*values, batch_size, shuffle, cache, seed)
     return Splits(*(pipeline(name, raw.splits[name]) for name in sources.NAMES))
 
@@ -183,6 +185,17 @@ def _fits(splits: dict[str, Examples]) -> bool:
     return sources.fits(size)
 
 
+def _held(raw: Source) -> Source:
+    """The source in memory, with the greatest value of all."""
+    splits = {
+        name: part.held() if isinstance(part, sources.Lazy) else part
+        for name, part in raw.splits.items()
+    }
+    if raw.is_guess and raw.peak is not None:
+        raw = raw._replace(peak=sources.peak(x for x, *_ in splits.values()))
+    return raw._replace(splits=splits)
+
+
 def _check_floats(splits: SplitArrays, binarize: str | None, dequantize: bool) -> None:
     if dequantize:
         expected = "False for floats, whose grey levels are not known"
@@ -217,8 +230,6 @@ class _Pipeline:
         if isinstance(examples, sources.Lazy):
             if fixed:
                 examples = examples.dataset()
-            elif self.cache:
-                examples = examples.held()
             else:
                 read, examples = examples.batch, examples.rows
         if fixed:
@@ -229,6 +240,11 @@ class _Pipeline:
 
         def finish(batch: tuple[tf.Tensor, ...], seed: tf.Tensor, place: Any) -> Any:
             x, *label = read(*batch) if read else batch
+            if read and self.peak == 1:
+                message = (
+                    "`source` must hold integers of one range: they begin as 0 and 1"
+                )
+                tf.debugging.assert_less_equal(x, tf.ones([], x.dtype), message)
             x = tf.cast(x, tf.float32) if fixed else self._values(x, seed, place)
             return (x, *label) if label else x
 

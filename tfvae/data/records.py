@@ -100,7 +100,7 @@ def lazy(
 
     used = specs[: 1 + bool(labels)]
     splits = {name: Lazy(rows, read, used) for name, rows in places.items()}
-    return Source(splits, peak([splits["train"].first()[0]]))
+    return Source(splits, peak([splits["train"].first()[0]]), is_guess=True)
 
 
 def _features(files: Sequence[Path], places: np.ndarray) -> dict[str, Any]:
@@ -208,15 +208,17 @@ def _image_name(features: dict[str, Any]) -> str:
     texts = [k for k, v in features.items() if len(v.bytes_list.value) == 1]
     named = [name for name in _IMAGES if name in texts]
     named = named or [k for k in texts if shape_of(features[k].bytes_list.value[0])]
-    if not named:
-        refuse("hold examples with one image", f"the features {sorted(features)}")
+    if not named or (len(named) > 1 and named[0] not in _IMAGES):
+        expected = "hold examples with one image, or one named 'image'"
+        refuse(expected, f"the features {sorted(features)}")
     return named[0]
 
 
 def _label_name(features: dict[str, Any], labels: bool | str) -> str:
     numbers = [k for k, v in features.items() if len(v.int64_list.value) == 1]
     if not numbers:
-        checks.fail(f"False for records of {sorted(features)}", labels=labels)
+        expected = f"False where none of {sorted(features)} is one integer"
+        checks.fail(expected, labels=labels)
     if isinstance(labels, str):
         return checks.one_of(sorted(numbers), labels=labels)
     named = [name for name in _LABELS if name in numbers]

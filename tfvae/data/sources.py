@@ -85,11 +85,13 @@ class Source(NamedTuple):
     """Raw examples of train, valid and test, before scaling, noise and batches.
 
     `peak` is the raw value that becomes 1, if x holds integers from 0 to `peak`; it is
-    None if x holds floats, which stay as they are.
+    None if x holds floats, which stay as they are. It is a guess if only the first
+    examples were looked at.
     """
 
     splits: dict[str, Examples]
     peak: int | None
+    is_guess: bool = False
 
 
 class Fractions(NamedTuple):

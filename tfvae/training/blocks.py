@@ -123,9 +123,9 @@ class Blocks(abc.ABC):
         if first is None:
             self._taken = 0
             return []
-        length = steps_at_once(_prepared(first), self.num_steps)
+        length = steps_at_once(prepared(first), self.num_steps)
         batches = [first, *itertools.islice(iterator, min(limit, length) - 1)]
-        groups = itertools.groupby(map(_prepared, batches), shape_of)
+        groups = itertools.groupby(map(prepared, batches), shape_of)
         return [Block.padded(list(group), length) for _, group in groups]
 
     def _take_rows(self, _: Iterator, limit: int) -> list[Block]:
@@ -155,7 +155,7 @@ def shape_of(batch: Any) -> list[tf.TensorShape]:
     return [x.shape for x in tf.nest.flatten(batch)]
 
 
-def _prepared(batch: Any) -> Any:
+def prepared(batch: Any) -> Any:
     """The batch as tensors, without the places that `train_on_batch` leaves empty."""
     if isinstance(batch, (tuple, list)):
         batch = tuple(part for part in batch if part is not None)

@@ -111,3 +111,10 @@ def check_no_weights(options: dict[str, Any]) -> None:
         value = options.pop(name, None)
         if value is not None:
             checks.fail("left out", error=TypeError, **{name: value})
+
+
+def check_steps(options: dict[str, Any]) -> None:
+    """Raises if a number of steps is given that is none."""
+    for name in ("steps", "steps_per_epoch", "validation_steps"):
+        if options.get(name) is not None:
+            checks.integer(**{name: options[name]})

@@ -1,8 +1,7 @@
 """Keras's `compile`, `fit`, `evaluate` and `predict`, with checks and at full speed."""
 
 import abc
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,13 +16,21 @@ from tfvae.signatures import CHUNK
 from tfvae.training import players, replicas, step
 from tfvae.training.blocks import Blocks
 from tfvae.training.compile import configure
-from tfvae.training.feed import check_no_weights, evaluated, feed, is_plain, rows
+from tfvae.training.feed import (
+    check_no_weights,
+    check_steps,
+    evaluated,
+    feed,
+    is_plain,
+    rows,
+)
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
+from tfvae.training.functions import StepFunctions
 from tfvae.training.replicas import check_workers, part_of
-from tfvae.training.xla_loop import XLALoop, gathers, has_loop, steps_in_block
+from tfvae.training.xla_loop import gathers, steps_in_block
 
 
-class Trainable(keras.Model, abc.ABC):
+class Trainable(StepFunctions, abc.ABC):
     """Abstract: a Keras model trained by its `players`, on losses among its `terms`.
 
     A batch whose loss or gradient is not finite leaves weights, optimizers and seeds as
@@ -36,8 +43,6 @@ class Trainable(keras.Model, abc.ABC):
 
     # The `Input` that a call takes first, by name.
     called_with = "x"
-    # During `fit`: steps in a block and in an epoch, and data as in `Blocks.start`.
-    loop_options = 1, None, None
     # Gives the `schedules` of weights that follow the optimizer's step, or None.
     objective = None
 
@@ -72,12 +77,6 @@ class Trainable(keras.Model, abc.ABC):
     @abc.abstractmethod
     def call_signature(self, name: str, **inputs: Any) -> dict[str, tf.Tensor]:
         """Runs an entry point by name; `serving_default` gives what `call` gives."""
-
-    @abc.abstractmethod
-    def check_data(
-        self, x: Any, given: Any = None, name: str = "x"
-    ) -> dict[str, np.ndarray]:
-        """Validates data and returns arrays by name; builds the model on first use."""
 
     def compile(
         self,
@@ -158,13 +157,14 @@ class Trainable(keras.Model, abc.ABC):
         """
         self._assert_compile_called("fit")
         check_no_weights(kwargs)
+        check_steps(kwargs)
         if validation_split and validation_data is None:
             (x, y), validation_data = split(x, y, validation_split)
         steps_per_epoch = kwargs.get("steps_per_epoch")
         batch_size, repeat = batch_size or 32, steps_per_epoch is not None
         part = part_of(self)
-        same = {"epochs": epochs, "validation_data": validation_data is not None}
-        check_workers(self, **same, **kwargs)
+        same = {"epochs": epochs, "shuffle": shuffle, **kwargs}
+        check_workers(self, validation_data=validation_data is not None, **same)
         options = {"shuffle": shuffle, "repeat": repeat, "part": part}
         x, in_memory = feed(self, x, y, batch_size, by_number=gathers(self), **options)
         if validation_data is not None:
@@ -206,6 +206,7 @@ class Trainable(keras.Model, abc.ABC):
         """
         as_dict, part = kwargs.pop("return_dict", False), part_of(self)
         check_no_weights(kwargs)
+        check_steps(kwargs)
         if kwargs == {"verbose": 0} and is_plain(self, x, "test_step") and not part:
             logs = evaluated(self, rows(self, x, y, "x"), batch_size or CHUNK)
         else:
@@ -257,46 +258,3 @@ class Trainable(keras.Model, abc.ABC):
     def is_chief(self) -> bool:
         """True in the one process that is to write files, the first of all workers."""
         return replicas.worker_of(self.made_under)[0] == 0
-
-    @property
-    def distribute_strategy(self) -> tf.distribute.Strategy:
-        """The strategy that Keras is to use: none where replicas share the steps."""
-        return replicas.ALONE if part_of(self) else super().distribute_strategy
-
-    def make_train_function(self, force: bool = False) -> None:
-        """Many steps in one call under XLA and with several replicas: see `Blocks`."""
-        if not (part_of(self) or has_loop(self)):
-            super().make_train_function(force)
-            return
-        kind = replicas.SharedLoop if part_of(self) else XLALoop
-        if force or not isinstance(self.train_function, kind):
-            self.train_function = kind(self)
-        num_steps, *others = self.loop_options
-        self.train_function.start(num_steps, self.steps_per_execution, *others)
-
-    def make_test_function(self, force: bool = False) -> None:
-        """Outside of XLA, which makes nothing faster without gradients and updates."""
-        if part_of(self):
-            if force or not isinstance(self.test_function, replicas.SharedTest):
-                self.test_function = replicas.SharedTest(self)
-            return
-        with self._without_xla():
-            super().make_test_function(force)
-
-    def make_predict_function(self, force: bool = False) -> Callable:
-        """Outside of XLA, as `make_test_function`."""
-        with self._without_xla():
-            super().make_predict_function(force)
-        return self.predict_function
-
-    @contextlib.contextmanager
-    def _without_xla(self) -> Iterator[None]:
-        self.jit_compile, before = False, self.jit_compile
-        try:
-            yield
-        finally:
-            self.jit_compile = before
-
-    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> list:
-        # For what Keras gives as a list: `train_on_batch`, `test_on_batch`.
-        return [logs[name] for name in self.report_names if name in logs]

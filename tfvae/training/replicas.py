@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfvae import checks, seeds
 from tfvae.data.batches import gather
 from tfvae.data.parts import Part, rows_of_replica
-from tfvae.training.blocks import Block, Blocks, stacked
+from tfvae.training.blocks import Block, Blocks, prepared, stacked
 from tfvae.training.players import Rows, Sums
 from tfvae.training.step import evaluate_step, guarded_step
 
@@ -174,7 +174,7 @@ class SharedTest:
         logs = None
         with scope_of(self.model), _clear_errors():
             for data in itertools.islice(iterator, self.model.steps_per_execution):
-                logs = self._run(*data)
+                logs = self._run(*prepared(data))
         if logs is None:
             raise StopIteration
         return logs

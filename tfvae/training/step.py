@@ -93,7 +93,11 @@ def evaluate_step(
 ) -> dict[str, tf.Tensor]:
     """The same terms as in training, without a move; arguments as `guarded_step`."""
     replicas = replicas or OneReplica(model)
-    share = functools.partial(shares, model, (), training=False)
+
+    def share(rows: Rows) -> Sums:
+        some = rows._replace(num_rows=tf.maximum(rows.num_rows, 1))  # no NaN for none
+        return shares(model, (), some, training=False)
+
     sums = replicas.total(share, data)
     replicas.update(functools.partial(_report, model), sums)
     return model.report.result()
