@@ -346,3 +346,17 @@ def test_generators_cannot_be_shared(mirrored):
         model.compile("adam", jit_compile=False)
     with pytest.raises(TypeError, match=r"a tf.data.Dataset"):
         model.fit((np.zeros([4, 8, 8, 1]),) for _ in range(3))
+
+
+def test_single_steps_are_shared(mirrored):
+    results = []
+    x = np.random.default_rng(0).integers(0, 2, [16, 8, 8, 1]).astype("float32")
+    for scope in (contextlib.nullcontext(), mirrored.scope()):
+        keras.utils.set_random_seed(0)
+        with scope:
+            model = vae()
+            model.compile("adam", jit_compile=False)
+        results.append([*model.train_on_batch(x), *model.test_on_batch(x)])
+        results[-1] += model.get_weights()
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
