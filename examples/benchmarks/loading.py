@@ -74,7 +74,7 @@ def batches(side, folder, size):
         return data.map(lambda x, _: x / 255)
     import tfvae
 
-    options = {"validation_fraction": 0.001, "test_fraction": 0.001, "cache": False}
+    options = {"validation_fraction": 0.01, "test_fraction": 0.01, "cache": False}
     if side == "images":
         options["image_size"] = size, size
     names = {"images": "images", "records": "*.tfrecord*", "array": "array.npy"}
