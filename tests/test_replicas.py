@@ -20,7 +20,7 @@ from tests.checks import decoder, encoder
 from tfvae import seeds
 from tfvae.data.batches import batches, shared
 from tfvae.data.parts import Part
-from tfvae.training import replicas
+from tfvae.training import workers as workers_of
 
 ROOT = pathlib.Path(__file__).parents[1]
 SGD = {"class_name": "SGD", "config": {"learning_rate": 1e-3}}
@@ -289,13 +289,13 @@ def test_the_command_line_trains_on_the_workers_of_tf_config(tmp_path):
 def test_a_tf_config_that_names_no_such_worker_is_refused(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match=r"`TF_CONFIG` must be JSON whose task is one"):
-        replicas.cluster.__wrapped__()
+        workers_of.cluster.__wrapped__()
 
 
 def test_a_cluster_of_one_is_no_cluster(monkeypatch):
     task = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(task))
-    assert replicas.cluster.__wrapped__() is None
+    assert workers_of.cluster.__wrapped__() is None
 
 
 @pytest.fixture(scope="module")

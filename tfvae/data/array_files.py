@@ -24,6 +24,7 @@ from tfvae.data.sources import (
     from_arrays,
     peak,
     refuse,
+    specs_of,
     values,
 )
 
@@ -119,8 +120,7 @@ def _from_maps(maps: Arrays, *, labels: bool, fractions: Fractions) -> Source:
         + ((checked_labels(targets.get(name), len(x)),) if labels else ())
         for i, (name, x) in enumerate(arrays.items())
     }
-    specs = tf.TensorSpec(shape, tf.as_dtype(kind)), tf.TensorSpec([], tf.int64)
-    used = specs[: 1 + bool(labels)]
-    splits = {name: Lazy(r, read, used) for name, r in cut(rows, fractions).items()}
+    specs = specs_of(tf.TensorSpec(shape, kind), *[()] * labels)
+    splits = {name: Lazy(r, read, specs) for name, r in cut(rows, fractions).items()}
     guess = peak(firsts.values()) if kind == np.uint8 else None
     return Source(splits, guess, is_guess=True)

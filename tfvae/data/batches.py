@@ -124,8 +124,10 @@ def _compact(array: np.ndarray) -> np.ndarray:
     return small
 
 
-def gather(tensors: tuple[tf.Tensor, ...], rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Rows of the arrays that `InMemory` holds."""
+def gather(tensors: tuple[tf.Tensor, ...] | None, rows: Any) -> Any:
+    """Rows of the arrays that `InMemory` holds; without them, rows that are whole."""
+    if tensors is None:
+        return rows
     some = (tf.gather(tensor, rows) for tensor in tensors)
     return tuple(tf.cast(x, tf.float32) if x.dtype == tf.uint8 else x for x in some)
 

@@ -17,6 +17,7 @@ from tfvae.data.sources import (
     Source,
     SplitArrays,
     cut,
+    specs_of,
 )
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
@@ -79,10 +80,10 @@ def _images(
 ) -> Lazy:
     """Examples `(image,)` or `(image, label)`, images uint8."""
     labels = () if names is None else (np.searchsorted(names, classes),)
-    specs = (tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([], tf.int64))
+    specs = specs_of(tf.TensorSpec(shape, tf.uint8), *[()] * len(labels))
 
     def read(paths: np.ndarray, *labels: np.ndarray) -> tuple[np.ndarray, ...]:
         files = [os.fsdecode(path) for path in paths]
         return decode(files, shape, files.__getitem__), *labels
 
-    return Lazy((paths, *labels), read, specs[: 1 + len(labels)])
+    return Lazy((paths, *labels), read, specs)

@@ -24,6 +24,7 @@ from tfvae.data.sources import (
     cut,
     peak,
     refuse,
+    specs_of,
 )
 
 # Around the content of a record: its length and a checksum of that; a checksum of it.
@@ -80,7 +81,7 @@ def lazy(
     features = {image: tf.io.FixedLenFeature([], tf.string)}
     features |= {name: tf.io.FixedLenFeature([], tf.int64) for name in labels}
     label_shape = [len(labels)] if len(labels) > 1 else []
-    specs = tf.TensorSpec(shape, tf.uint8), tf.TensorSpec(label_shape, tf.int64)
+    specs = specs_of(tf.TensorSpec(shape, tf.uint8), *[label_shape] * bool(labels))
 
     def read(places: np.ndarray) -> tuple[np.ndarray, ...]:
         def name(i: int) -> str:
@@ -98,8 +99,7 @@ def lazy(
             return (x,)
         return x, numbers[0] if len(labels) == 1 else np.stack(numbers, axis=-1)
 
-    used = specs[: 1 + bool(labels)]
-    splits = {name: Lazy(rows, read, used) for name, rows in places.items()}
+    splits = {name: Lazy(rows, read, specs) for name, rows in places.items()}
     return Source(splits, peak([splits["train"].first()[0]]), is_guess=True)
 
 

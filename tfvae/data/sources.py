@@ -76,6 +76,11 @@ class Lazy:
         return self.read(*(rows[:count] for rows in self.rows))
 
 
+def specs_of(x: tf.TensorSpec, *label_shapes: Sequence[int]) -> tuple:
+    """Specs of examples `(x,)`, or with a label of this shape `(x, label)`."""
+    return x, *(tf.TensorSpec(shape, tf.int64) for shape in label_shapes)
+
+
 # `(x,)` or `(x, label)`: as arrays, as a data set of such tuples, or to be read.
 Examples = tuple[np.ndarray, ...] | tf.data.Dataset | Lazy
 SplitArrays = dict[str, tuple[np.ndarray, ...]]

@@ -51,9 +51,8 @@ def from_builder(
 
 def is_path(source: str) -> bool:
     """True if `load` takes a text for a path: a name goes before a path so called."""
-    if source.endswith((".npz", ".npy")) or source.startswith((".", "~", os.sep)):
-        return True
-    if ".tfrecord" in source:
+    is_file = source.endswith((".npz", ".npy")) or ".tfrecord" in source
+    if is_file or source.startswith((".", "~", os.sep)):
         return True
     is_name = source in EMBEDDED or not Path(source).exists() or _is_registered(source)
     return not is_name

@@ -20,7 +20,7 @@ from tfvae.runs import builders
 from tfvae.runs.config import Config
 from tfvae.runs.folder import Run
 from tfvae.training.players import state
-from tfvae.training.replicas import cluster, worker_of
+from tfvae.training.workers import cluster, worker_of
 
 # Seconds between two checkpoints.
 INTERVAL = 10

@@ -33,9 +33,8 @@ class Block(NamedTuple):
 
     def batch(self, i: int) -> Any:
         """One of the batches."""
-        if isinstance(self.batches, list):
-            return self.batches[i]
-        return tf.nest.map_structure(lambda x: x[i], self.batches)
+        is_list = isinstance(self.batches, list)
+        return self.batches[i] if is_list else at(self.batches, i)
 
 
 class Blocks(abc.ABC):
@@ -148,6 +147,11 @@ def stacked(batches: Any) -> Any:
     if not isinstance(batches, list):
         return batches
     return tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
+
+
+def at(batches: Any, i: int | tf.Tensor) -> Any:
+    """One batch of tensors `[steps, ...]`."""
+    return tf.nest.map_structure(lambda x: x[i], batches)
 
 
 def shape_of(batch: Any) -> list[tf.TensorShape]:

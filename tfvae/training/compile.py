@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfvae import checks
 from tfvae.training.players import build_optimizers
-from tfvae.training.replicas import check_workers, part_of
+from tfvae.training.workers import check_workers, part_of
 from tfvae.training.xla_loop import is_faster
 
 _LossScale = keras.optimizers.LossScaleOptimizer

@@ -11,7 +11,7 @@ from tfvae import checks
 from tfvae.data.batches import InMemory, batches, shared
 from tfvae.data.parts import Part
 from tfvae.inputs import beside, first_batch, is_stream, unzip
-from tfvae.training.replicas import check_workers, first_rows, scope_of
+from tfvae.training.workers import check_workers, first_rows, scope_of
 from tfvae.training.xla_loop import has_own
 
 

@@ -13,7 +13,7 @@ from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.conditional import forget_graphs
 from tfvae.inputs import split, unzip
 from tfvae.signatures import CHUNK
-from tfvae.training import players, replicas, step
+from tfvae.training import players, step
 from tfvae.training.blocks import Blocks
 from tfvae.training.compile import configure
 from tfvae.training.feed import (
@@ -26,7 +26,7 @@ from tfvae.training.feed import (
 )
 from tfvae.training.finite import RunningMeans, SkippedBatches, with_own
 from tfvae.training.functions import StepFunctions
-from tfvae.training.replicas import check_workers, part_of
+from tfvae.training.workers import check_workers, part_of, worker_of
 from tfvae.training.xla_loop import gathers, steps_in_block
 
 
@@ -257,4 +257,4 @@ class Trainable(StepFunctions, abc.ABC):
     @property
     def is_chief(self) -> bool:
         """True in the one process that is to write files, the first of all workers."""
-        return replicas.worker_of(self.made_under)[0] == 0
+        return worker_of(self.made_under)[0] == 0

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.training.feed import check_no_weights, rows
-from tfvae.training.replicas import ALONE, SharedLoop, SharedTest, part_of
+from tfvae.training.replicas import SharedLoop, SharedTest
+from tfvae.training.workers import ALONE, part_of
 from tfvae.training.xla_loop import XLALoop, has_loop
 
 

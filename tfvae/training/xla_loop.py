@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from tfvae.config import Configurable
 from tfvae.data.batches import STEPS, gather
-from tfvae.training.blocks import Block, Blocks, shape_of, stacked
+from tfvae.training.blocks import Block, Blocks, at, shape_of, stacked
 from tfvae.training.players import optimizers_are_finite, state
-from tfvae.training.replicas import part_of
 from tfvae.training.step import unguarded_step
+from tfvae.training.workers import part_of
 
 _HOOKS = [f"on_{of}batch_{at}" for of in ("", "train_") for at in ("begin", "end")]
 # Of Keras's callbacks that save or write after a number of batches.
@@ -96,7 +96,7 @@ class XLALoop(Blocks):
         return finite
 
     def _alone(self, batch: Any, tensors: tuple | None) -> dict[str, tf.Tensor]:
-        return self.model.train_step(gather(tensors, batch) if tensors else batch)
+        return self.model.train_step(gather(tensors, batch))
 
     def _steps(
         self, batches: Any, start: tf.Tensor, stop: tf.Tensor, tensors: tuple | None
@@ -104,8 +104,7 @@ class XLALoop(Blocks):
         batches = stacked(batches)
 
         def body(i: tf.Tensor, finite: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            batch = tf.nest.map_structure(lambda x: x[i], batches)
-            batch = gather(tensors, batch) if tensors else batch
+            batch = gather(tensors, at(batches, i))
             return i + 1, finite & unguarded_step(self.model, batch)
 
         finite = tf.while_loop(lambda i, _: i < stop, body, [start, True])[1]
