@@ -154,6 +154,23 @@ MODELS = {
         tfvae.networks.resnet_decoder(SHAPE, [4, 4], 16),
         latent_dim=3,
     ),
+    "LadderVAE": lambda: tfvae.ResNetVAE(
+        SHAPE, [(1, 1, 3), (4, 1, 2)], units=[8, 8], filters=4, flow_units=6
+    ),
+    "LadderVAE-mean-field": lambda: tfvae.LadderVAE(
+        tfvae.networks.mlp_encoder(SHAPE, [8]),
+        [tfvae.layers.TopDownBlock(2, 4, posterior="mean_field") for _ in range(2)],
+        keras.Sequential(
+            [
+                keras.layers.Flatten(),
+                keras.layers.Dense(64),
+                keras.layers.Reshape(SHAPE),
+            ]
+        ),
+        objective=tfvae.objectives.ELBO(
+            tfvae.objectives.warm_up(2), free_bits=0.1, free_bits_per="group"
+        ),
+    ),
     "VAE-own-networks": lambda: tfvae.VAE(
         keras.Sequential(
             [

@@ -10,6 +10,7 @@ from tests.checks import AUTOREGRESSIVE, MODELS, POSTERIORS, SHAPE, decoder, enc
 EXPORTED_AS_THEY_ARE = [
     "VAE",
     "IWAE",
+    "LadderVAE",
     "VAE-resnet",
     "VAE-own-networks",
     "IAFVAE",

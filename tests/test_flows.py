@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from tests.checks import FLOWS, gradients
 from tfvae import flows
 from tfvae.flows import scalar
-from tfvae.flows.scalar import TRANSFORMS
+from tfvae.transforms import TRANSFORMS
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 

@@ -21,7 +21,7 @@ RANKS = [
     {"files"},
     {"seeds"},
     {"inputs"},
-    {"conditional"},
+    {"conditional", "transforms"},
     {"networks", "layers", "datasets"},
     {"flows"},
     {"posteriors"},

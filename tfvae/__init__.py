@@ -35,9 +35,11 @@ if _words != ["-m", "tfvae"] and pathlib.PurePath(*_words[:1]).name != "tfvae":
         AuxiliaryVAE,
         BetaVAE,
         FullCovarianceVAE,
+        LadderVAE,
         PixelCNN,
         PixelRNN,
         PlanarFlowVAE,
+        ResNetVAE,
     )
 
 __all__ = [
@@ -51,9 +53,11 @@ __all__ = [
     "AuxiliaryVAE",
     "BetaVAE",
     "FullCovarianceVAE",
+    "LadderVAE",
     "PixelCNN",
     "PixelRNN",
     "PlanarFlowVAE",
+    "ResNetVAE",
     "callbacks",
     "data",
     "export",

@@ -8,13 +8,15 @@ import keras
 
 from tfvae import checks, config
 from tfvae.checks import EventShape, ImageShape, PositiveInt, Widths
-from tfvae.layers import GatedDense, ResidualBlock
+from tfvae.layers import Bottleneck, GatedDense, ResidualBlock
 
 __all__ = [
     "conv_decoder",
     "conv_encoder",
     "dcgan_discriminator",
     "dcgan_generator",
+    "ladder_decoder",
+    "ladder_encoder",
     "mlp_decoder",
     "mlp_encoder",
     "resnet_decoder",
@@ -183,9 +185,8 @@ def resnet_decoder(
     """Residual decoder: z to `[batch, height, width, params_size * channels]`.
 
     After a dense layer of `units` come two residual blocks for each number of
-    `filters`, of which the second doubles height and width. If a size of x is no
-    multiple of `2**len(filters)`, the surplus is cropped. `params_size` is as in
-    `mlp_decoder`.
+    `filters`, of which the second doubles height and width, less one where the encoder
+    rounds up: from 4 to 7, 14 and 28. `params_size` is as in `mlp_decoder`.
 
     Example:
         >>> tfvae.networks.resnet_decoder((28, 20, 1))(tf.zeros([5, 2])).shape
@@ -195,14 +196,99 @@ def resnet_decoder(
         As `resnet_encoder`.
     """
     block = functools.partial(ResidualBlock, activation=activation)
-    start, crop = _start(event_shape, len(filters), filters[0])
+    *sizes, first = (_halved(event_shape, k) for k in range(len(filters) + 1))
     layers = [keras.layers.Dense(units, activation)]
-    layers += [keras.layers.Dense(math.prod(start)), keras.layers.Reshape(start)]
-    for n in filters:
-        layers += [block(n), block(n, resize="up")]
+    layers.append(keras.layers.Dense(math.prod(first) * filters[0]))
+    layers.append(keras.layers.Reshape((*first, filters[0])))
+    for n, size in zip(filters, reversed(sizes), strict=True):
+        layers += [block(n), block(n, resize="up"), *_cropped(size)]
     layers.append(keras.layers.Activation(activation))
     last = keras.layers.Conv2D(event_shape[-1] * params_size, 3, padding="same")
-    return keras.Sequential([*layers, last, crop], name="decoder")
+    return keras.Sequential([*layers, last], name="decoder")
+
+
+@checks.checked
+def ladder_encoder(
+    event_shape: ImageShape,
+    sizes: Widths,
+    units: Widths,
+    blocks: Widths,
+    activation: _Activation = "silu",
+) -> keras.Model:
+    """Encoder of a `LadderVAE`: x to a map of features for each scale, coarse first.
+
+    Residual blocks halve height and width down to the finest of the scales; from there
+    each coarser scale is the one before it, halved or, for size 1, made one vector by a
+    dense layer. At each scale come residual branches of `layers.Bottleneck`.
+
+    Args:
+        event_shape: Shape of x.
+        sizes: Height of each scale, coarse first: that of x, halved some times and
+            rounded up, or 1 for a vector.
+        units: Channels of each scale.
+        blocks: Number of branches at each scale.
+        activation: Activation before each convolution.
+
+    Example:
+        >>> encoder = tfvae.networks.ladder_encoder(
+        ...     (28, 28, 1), [1, 7], [32, 16], [1, 2]
+        ... )
+        >>> [output.shape[1:] for output in encoder.outputs]
+        [(1, 1, 32), (7, 7, 16)]
+    """
+    x = h = keras.Input(event_shape)
+    features, height = [], event_shape[0]
+    for size, n, count in zip(sizes[::-1], units[::-1], blocks[::-1], strict=True):
+        halvings = _halvings(height, size)
+        if size == 1 < height:
+            h = keras.layers.Flatten()(keras.layers.Activation(activation)(h))
+            h = keras.layers.Reshape((1, 1, n))(keras.layers.Dense(n)(h))
+        elif not halvings:
+            h = keras.layers.Conv2D(n, 3, padding="same")(h)
+        for k in range(halvings if size > 1 else 0):
+            filters = max(8, n >> (halvings - 1 - k))
+            h = ResidualBlock(filters, resize="down", activation=activation)(h)
+        options = {"units": max(1, n // 2), "kernel_size": 3 if size > 1 else 1}
+        for _ in range(count):
+            branch = Bottleneck(n, **options, activation=activation, zeros=True)
+            h = keras.layers.Add()([h, branch(h)])
+        features.append(h)
+        height = size
+    return keras.Model(x, features[::-1], name="encoder")
+
+
+@checks.checked
+def ladder_decoder(
+    event_shape: ImageShape,
+    size: PositiveInt,
+    filters: PositiveInt = 16,
+    activation: _Activation = "silu",
+    params_size: PositiveInt = 1,
+) -> keras.Sequential:
+    """Decoder of a `LadderVAE`: the last state of its trunk to parameters of x.
+
+    Residual blocks double height and width, from `size` up to those of x; the last one
+    has `filters` channels, the one before it twice as many. `params_size` is as in
+    `mlp_decoder`.
+
+    Example:
+        >>> decoder = tfvae.networks.ladder_decoder((28, 28, 1), size=7)
+        >>> decoder(tf.zeros([5, 7, 7, 48])).shape
+        TensorShape([5, 28, 28, 1])
+    """
+    halvings, layers = _halvings(event_shape[0], size), []
+    if size == 1 < event_shape[0]:
+        first = _halved(event_shape, 2)
+        dense = keras.layers.Dense(math.prod(first) * 4 * filters)
+        layers += [keras.layers.Flatten(), dense]
+        layers.append(keras.layers.Reshape((*first, 4 * filters)))
+        halvings = 2
+    for k in reversed(range(halvings)):
+        up = ResidualBlock(filters << k, resize="up", activation=activation)
+        layers += [up, *_cropped(_halved(event_shape, k))]
+    layers.append(keras.layers.Activation(activation))
+    layers.append(keras.layers.Conv2D(event_shape[-1] * params_size, 3, padding="same"))
+    return keras.Sequential(layers, name="decoder")
 
 
 @checks.checked
@@ -279,10 +365,32 @@ def dcgan_discriminator(
     return keras.Sequential(layers, name="discriminator")
 
 
+def _halved(event_shape: tuple, times: int) -> tuple[int, int]:
+    """Height and width of x, halved so often and rounded up."""
+    height, width = (math.ceil(size / 2**times) for size in event_shape[:2])
+    return height, width
+
+
+def _halvings(height: int, size: int) -> int:
+    """How often a height is halved, rounded up, until it is the size."""
+    halvings = 0
+    while height > size:
+        height, halvings = math.ceil(height / 2), halvings + 1
+    if height != size:
+        checks.fail("heights that halving gives, coarse first", sizes=size)
+    return halvings
+
+
+def _cropped(size: tuple[int, int]) -> list[keras.layers.Layer]:
+    """The layer that crops what doubling gave beyond an odd size, if it did."""
+    odd = [(0, length % 2) for length in size]
+    return [keras.layers.Cropping2D(odd)] if any(n for _, n in odd) else []
+
+
 def _start(event_shape: tuple, halvings: int, channels: int) -> tuple:
     """First shape of a decoder, and the layer that crops what it grows beyond x."""
     factor = 2**halvings
-    height, width = (math.ceil(size / factor) for size in event_shape[:2])
+    height, width = _halved(event_shape, halvings)
     surplus = height * factor - event_shape[0], width * factor - event_shape[1]
     crop = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in surplus])
     return (height, width, channels), crop

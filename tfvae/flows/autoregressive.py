@@ -9,10 +9,10 @@ import tensorflow_probability as tfp
 from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
 from tfvae.config import register
 from tfvae.flows.base import Flow, ValueAndLogDet
-from tfvae.flows.scalar import TRANSFORMS, TransformName
 from tfvae.inputs import Context
 from tfvae.layers import MaskedMLP
 from tfvae.layers.dense import Activation
+from tfvae.transforms import TRANSFORMS, TransformName
 
 tfb = tfp.bijectors
 

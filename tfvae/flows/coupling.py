@@ -11,10 +11,10 @@ from tfvae import checks
 from tfvae.checks import AnyWidths, NonNegativeInt, PositiveInt
 from tfvae.config import register
 from tfvae.flows.base import Flow, ValueAndLogDet
-from tfvae.flows.scalar import TRANSFORMS, TransformName
 from tfvae.inputs import Context
 from tfvae.layers import ContextMLP
 from tfvae.layers.dense import Activation
+from tfvae.transforms import TRANSFORMS, TransformName
 
 tfb = tfp.bijectors
 

@@ -4,6 +4,7 @@ Each also takes Keras's `name`, `dtype` and `trainable`.
 """
 
 from tfvae.layers.autoregressive import AutoregressiveNetwork
+from tfvae.layers.bottleneck import Bottleneck
 from tfvae.layers.causal_conv import MaskedConv2D
 from tfvae.layers.dense import ContextMLP, GatedDense
 from tfvae.layers.discriminator import Discriminator
@@ -14,9 +15,12 @@ from tfvae.layers.pixel_cnn import GatedPixelNetwork, ResidualPixelNetwork
 from tfvae.layers.pixel_network import PixelNetwork
 from tfvae.layers.pixel_rnn import DiagonalBiLSTM, RecurrentNetwork, RowLSTM
 from tfvae.layers.residual import ResidualBlock
+from tfvae.layers.top_down import TopDown
+from tfvae.layers.top_down_block import TopDownBlock
 
 __all__ = [
     "AutoregressiveNetwork",
+    "Bottleneck",
     "ContextMLP",
     "DiagonalBiLSTM",
     "Discriminator",
@@ -32,4 +36,6 @@ __all__ = [
     "ResidualBlock",
     "ResidualPixelNetwork",
     "RowLSTM",
+    "TopDown",
+    "TopDownBlock",
 ]

@@ -36,6 +36,7 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
         strict: If True, outputs depend on lower degrees only at the pixel itself: mask
             A of the paper. Otherwise mask B.
         whole_rows: If True, the pixel's own row is not masked.
+        kernel_initializer: Initializer of the kernel, before the mask.
         bias_initializer: Initializer of b.
 
     Example:
@@ -58,6 +59,7 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
         right: NonNegativeInt = 0,
         strict: bool = False,
         whole_rows: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
         bias_initializer: Initializer = "zeros",
         **kwargs: Any,
     ) -> None:
@@ -72,11 +74,13 @@ class MaskedConv2D(Configurable, keras.layers.Layer):
     def build(self, x_shape: tuple | None = None) -> None:
         if self.built:
             return
-        shape, initializer = self.mask.shape, self.bias_initializer
-        self.kernel = self.add_weight(name="kernel", shape=shape)
-        self.bias = self.add_weight(
-            name="bias", shape=shape[-1:], initializer=initializer
-        )
+        for name, shape in {
+            "kernel": self.mask.shape,
+            "bias": self.mask.shape[-1:],
+        }.items():
+            initializer = getattr(self, f"{name}_initializer")
+            options = {"shape": shape, "initializer": initializer, "name": name}
+            setattr(self, name, self.add_weight(**options))
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         # Zeros of the convolution's own make its gradient slower.

@@ -13,8 +13,9 @@ from tfvae.config import Activation, Configurable, register
 class ResidualBlock(Configurable, keras.layers.Layer):
     """Residual block: `shortcut(x) + branch(x)`, `[batch, height, width, filters]`.
 
-    The branch has two convolutions with an activation before each. The shortcut is x
-    itself, or a 1 x 1 convolution of it where the shape changes.
+    The branch has two convolutions with an activation before each; both are at the
+    lower resolution if it changes. The shortcut is x itself, or a 1 x 1 convolution of
+    it where the shape changes.
 
     Args:
         filters: Channels of the output.
@@ -43,11 +44,13 @@ class ResidualBlock(Configurable, keras.layers.Layer):
     ):
         checks.one_of([None, "down", "up"], resize=resize)
         super().__init__(**kwargs)
-        conv = keras.layers.Conv2DTranspose if resize == "up" else keras.layers.Conv2D
-        strides = 1 if resize is None else 2
+        conv, size = keras.layers.Conv2D, (filters, kernel_size)
+        grow = keras.layers.Conv2DTranspose
         self.activate = keras.layers.Activation(activation)
-        self.first = conv(filters, kernel_size, strides, "same")
-        self.second = keras.layers.Conv2D(filters, kernel_size, padding="same")
+        self.first = conv(*size, 2 if resize == "down" else 1, "same")
+        self.second = (
+            grow(*size, 2, "same") if resize == "up" else conv(*size, 1, "same")
+        )
         self.double = keras.layers.UpSampling2D() if resize == "up" else None
         self.shortcut = None
 

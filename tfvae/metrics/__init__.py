@@ -5,7 +5,12 @@ from tfvae.metrics.disentanglement import DCI, dci, mig, sap
 from tfvae.metrics.hmc import hmc_log_marginal
 from tfvae.metrics.identifiability import align, mcc
 from tfvae.metrics.interventions import beta_vae_score, factor_vae_score
-from tfvae.metrics.latent import active_units, kl_per_dimension, mutual_information
+from tfvae.metrics.latent import (
+    active_units,
+    kl_per_channel,
+    kl_per_dimension,
+    mutual_information,
+)
 from tfvae.metrics.marginal import bits_per_dim, log_marginal
 from tfvae.metrics.quality import (
     PrecisionRecall,
@@ -30,6 +35,7 @@ __all__ = [
     "frechet_distance",
     "hmc_log_marginal",
     "inception",
+    "kl_per_channel",
     "kl_per_dimension",
     "log_marginal",
     "mcc",

@@ -111,7 +111,7 @@ def _simulate(
     """Draws z from the prior and x given z; returns x and z."""
     noise_seed, x_seed = tf.unstack(tf.random.split(_apart(seed, 3)))
     z = _from_prior(model, [num_examples], noise_seed)
-    x = model.likelihood(z).sample(seed=x_seed)
+    x = model.p_x(z).sample(seed=x_seed)
     return model.check_data(x)["x"], z.numpy()
 
 
@@ -162,7 +162,7 @@ def _from_prior(model: keras.Model, shape: list[int], seed: tf.Tensor) -> tf.Ten
 def prior_and_joint(model: keras.Model, x: tf.Tensor) -> tuple[LogProb, LogProb]:
     """The functions `log p(z)` and `log p(x, z)` of z `[chains, batch, latent]`."""
     p_z = model.prior()
-    return p_z.log_prob, lambda z: p_z.log_prob(z) + model.likelihood.log_prob(x, z)
+    return p_z.log_prob, lambda z: p_z.log_prob(z) + model.log_likelihood(x, z)
 
 
 @tf.function(autograph=False)

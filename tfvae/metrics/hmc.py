@@ -80,8 +80,8 @@ def _posterior_samples(
     _, log_joint = prior_and_joint(model, x)
     start_seed, seed = tf.unstack(tf.random.split(seed))
     batch = tf.shape(x)[0]
-    noise = seeds.normal(start_seed, [CHAINS, batch, model.posterior.noise_dim])
-    z, _ = model.posterior.from_noise(model.posterior.params(x), noise)
+    noise = seeds.normal(start_seed, [CHAINS, batch, model.noise_dim])
+    z, _ = model.draw(x, None, noise)
     # One size for each example, as posteriors are not equally wide.
     size = tf.fill([batch, 1], 0.1)
     kernel = tfm.DualAveragingStepSizeAdaptation(

@@ -29,13 +29,17 @@ def kl_per_dimension(model: Model, x: Data) -> np.ndarray:
     For a factorized posterior they sum to the model's KL. For another Gaussian they are
     the divergences of its marginals. For any other posterior they are the divergences
     of the Gaussians with the moments of 200 draws: with a standard normal prior at most
-    those of the marginals, up to a sampling error of about 0.01 nats. Arguments are
-    those of `log_marginal`.
+    those of the marginals, up to a sampling error of about 0.01 nats. For a ladder they
+    are those given the levels above, at one draw of these, and sum to the model's KL;
+    `model.split` gives them by level. Arguments are those of `log_marginal`.
 
     Example:
         >>> tfvae.metrics.kl_per_dimension(model, x).shape
         (2,)
     """
+    if model.posterior is None:
+        parts = [model.kl_by_latent(*drawn)[0] for drawn in _noise(model, x, 1)]
+        return np.mean(tf.concat(parts, axis=0), axis=0)
     loc, scale, _ = _posterior_moments(model, x)
     if u := model.condition:
         p_z = model.prior(u.context(model.check_data(x)[u.name]))
@@ -43,6 +47,28 @@ def kl_per_dimension(model: Model, x: Data) -> np.ndarray:
     else:
         p = tfd.Normal(*_moments(model.prior, None, [10_000])[:2])
     return np.mean(tfd.kl_divergence(tfd.Normal(loc, scale), p), axis=0)
+
+
+@checks.checked
+def kl_per_channel(model: Model, x: Data) -> list[np.ndarray]:
+    """Mean KL of each channel of a ladder, a list of `[channels]` by level, in nats.
+
+    Summed over space. The sum of all is the model's KL, the sum of one array that of
+    the level. Arguments are those of `log_marginal`.
+
+    Example:
+        >>> model = tfvae.ResNetVAE((8, 8, 1), [(1, 1, 4), (4, 1, 2)], units=[16, 8])
+        >>> [level.shape for level in tfvae.metrics.kl_per_channel(model, x)]
+        [(4,), (2,)]
+
+    References:
+        Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow,
+        2016, appendix C.8, https://arxiv.org/abs/1606.04934
+    """
+    if model.posterior is not None:
+        checks.fail("a ladder", model=model)
+    maps = model.split(kl_per_dimension(model, x))
+    return [np.sum(level, axis=(0, 1)) for level in maps]
 
 
 @checks.checked
@@ -84,6 +110,8 @@ def mutual_information(model: Model, x: Data, seed: Seed = 0) -> float:
         Hoffman and Johnson, ELBO surgery, 2016,
         http://approximateinference.org/accepted/HoffmanJohnson2016.pdf
     """
+    if model.posterior is None:
+        checks.fail("a model with a Gaussian posterior", model=model)
     params = tf.concat(list(_params(model, x)), axis=0)
     q = model.posterior.distribution(params)
     if not is_gaussian(q):
@@ -102,12 +130,27 @@ def _params(model: keras.Model, x: Data) -> Iterator[tf.Tensor]:
         yield model.posterior_params(tuple(part))
 
 
+def _noise(
+    model: keras.Model, x: Data, draws: int
+) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """Parts of the data, with the noise of some draws for each example."""
+    for part, data in enumerate(model.pieces(x, size=ROWS // draws)):
+        x = tf.constant(data["x"])
+        shape = [draws, len(x), model.noise_dim]
+        yield x, seeds.normal(tf.constant([0, part]), shape)
+
+
 def _posterior_moments(model: keras.Model, x: Data) -> Moments:
     """Moments of `q(z | x)`, `[batch, latent]`."""
-    parts = [
-        _moments(model.posterior, params, [DRAWS, len(params)], part)
-        for part, params in enumerate(_params(model, x))
-    ]
+    if model.posterior is None:
+        z = (model.draw(x, None, noise)[0] for x, noise in _noise(model, x, 20))
+        parts = [(*tf.nn.moments(draws, [0]), len(draws)) for draws in z]
+        parts = [(loc, tf.sqrt(variance), draws) for loc, variance, draws in parts]
+    else:
+        parts = [
+            _moments(model.posterior, params, [DRAWS, len(params)], part)
+            for part, params in enumerate(_params(model, x))
+        ]
     loc, scale, draws = zip(*parts, strict=True)
     return tf.concat(loc, axis=0), tf.concat(scale, axis=0), draws[0]
 

@@ -4,6 +4,7 @@ from tfvae.models.base import GenerativeModel
 from tfvae.models.densities import MADE, PixelCNN, PixelRNN
 from tfvae.models.gan import GAN
 from tfvae.models.ivae import IVAE
+from tfvae.models.ladder import LadderVAE
 from tfvae.models.named import (
     IAFVAE,
     IWAE,
@@ -11,6 +12,7 @@ from tfvae.models.named import (
     BetaVAE,
     FullCovarianceVAE,
     PlanarFlowVAE,
+    ResNetVAE,
 )
 from tfvae.models.vae import VAE
 from tfvae.models.vae_gan import VAEGAN
@@ -28,8 +30,10 @@ __all__ = [
     "BetaVAE",
     "FullCovarianceVAE",
     "GenerativeModel",
+    "LadderVAE",
     "PixelCNN",
     "PixelRNN",
     "PlanarFlowVAE",
+    "ResNetVAE",
     "Signature",
 ]

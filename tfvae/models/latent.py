@@ -6,74 +6,98 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfvae import checks, seeds
-from tfvae.checks import PositiveInt
-from tfvae.conditional import LatentDistribution
-from tfvae.inputs import SEED, Context, Input, Inputs, is_stream, to_arrays
-from tfvae.likelihoods import Bernoulli, Likelihood
+from tfvae.conditional import Draw, LatentDistribution
+from tfvae.inputs import SEED, Context, Input, is_stream, to_arrays
+from tfvae.likelihoods import Likelihood
 from tfvae.metrics.marginal import log_marginal
-from tfvae.models.base import GenerativeModel, check_apart
-from tfvae.objectives import ELBO, LogDensities, exact_kl
-from tfvae.posteriors import MeanField
-from tfvae.priors import StandardNormal
+from tfvae.models.base import GenerativeModel
+from tfvae.objectives import ELBO, LogDensities
 from tfvae.signatures import Outputs, Signature
+
+tfd = tfp.distributions
 
 
 class LatentVariableModel(GenerativeModel, abc.ABC):
     """Abstract `p(x, z | u) = p(x | z) p(z | u)` with `q(z | x)`; u may be nothing.
 
-    If the prior has a u, methods take u beside x: a label or an array for each example,
-    or one for all. Arguments as in `VAE`, with the `report_names` of `Trainable`.
+    A subclass gives `p_x`, `log_likelihood`, `draw` and `densities`, beside what every
+    `GenerativeModel` gives. If the prior has a u, methods take u beside x: a label or
+    an array for each example, or one for all.
+
+    Args:
+        likelihood: The `Likelihood`.
+        prior: The distribution of z, a `LatentDistribution`.
+        noise_dim: Size of the noise that makes one z of the posterior.
+        report_names: As in `GenerativeModel`, like `**kwargs`.
     """
 
     def __init__(
         self,
-        posterior: Any,
-        likelihood: Any,
+        likelihood: Likelihood,
+        prior: LatentDistribution,
+        noise_dim: int,
         report_names: tuple[str, ...],
-        prior: LatentDistribution | None,
-        latent_dim: PositiveInt | None,
         **kwargs: Any,
     ):
-        if not isinstance(posterior, LatentDistribution):
-            posterior = MeanField(posterior, latent_dim)
-        if not isinstance(likelihood, Likelihood):
-            likelihood = Bernoulli(likelihood)
-        if latent_dim not in (None, posterior.latent_dim):
-            expected = f"{posterior.latent_dim}, as in `posterior`"
-            checks.fail(expected, latent_dim=latent_dim)
-        prior = StandardNormal(posterior.latent_dim) if prior is None else prior
-        checks.instance(LatentDistribution, "a tfvae prior", prior=prior)
-        if prior.latent_dim != posterior.latent_dim:
-            expected = f"a prior of {posterior.latent_dim} latents, as in `posterior`"
-            checks.fail(expected, prior=prior)
-        if posterior.takes_context and prior.condition is None:
-            expected = "of an encoder of x alone, or the prior one of z given u"
-            checks.fail(expected, posterior=posterior)
-        check_apart(posterior=posterior, likelihood=likelihood, prior=prior)
         super().__init__(report_names, **kwargs)
-        self.posterior, self.likelihood, self.prior = posterior, likelihood, prior
-        self.latent_dim = posterior.latent_dim
+        self.likelihood, self.prior, self.noise_dim = likelihood, prior, noise_dim
+
+    # Layer of q(z | x); None for a ladder, each of whose levels has one.
+    posterior = None
+
+    @property
+    def latent_dim(self) -> int:
+        """Size of z."""
+        return self.prior.latent_dim
+
+    @abc.abstractmethod
+    def p_x(self, z: tf.Tensor, training: bool = False) -> tfd.Distribution:
+        """The distribution `p(x | z)` for z `[samples, ..., batch, latent]`."""
+
+    @abc.abstractmethod
+    def log_likelihood(
+        self, x: tf.Tensor, z: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """`log p(x | z)` in nats, `[samples, ..., batch]`; arguments as in `p_x`."""
+
+    @abc.abstractmethod
+    def draw(
+        self, x: tf.Tensor, context: Context, noise: tf.Tensor, training: bool = False
+    ) -> Draw:
+        """Draws z of `q(z | x)`, and its log-density in nats.
+
+        Args:
+            x: Data `[batch, *event_shape]`.
+            context: The u as networks take it, or None.
+            noise: Standard normal noise `[samples, batch, noise_dim]`.
+            training: Passed on to the networks.
+        """
+
+    @abc.abstractmethod
+    def densities(
+        self, x: tf.Tensor, context: Context, noise: tf.Tensor, training: bool = False
+    ) -> LogDensities:
+        """Log-densities of the draws of z that noise makes; arguments as in `draw`."""
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         z = self._center(*self.inputs.unpack(inputs), training=training)
-        return self.likelihood(z, training=training).mean()
+        return self.p_x(z, training=training).mean()
 
     @property
     def event_shape(self) -> tuple[int, ...] | None:
         """Shape of one x; None until the model is built."""
         return self.likelihood.event_shape
 
-    def make_inputs(self) -> Inputs:
-        """The table of x, z, seed, noise, and u if there is one."""
-        return Inputs(
+    def _latent_inputs(self) -> tuple[Input, ...]:
+        """The inputs x, z, seed and noise."""
+        return (
             self.likelihood.input(),
             Input("z", (self.latent_dim,), meaning="latents"),
             SEED,
             Input("noise", (self.prior.noise_dim,), meaning="standard normal noise"),
-            condition=self.prior.condition,
-            condition_name="u",
         )
 
     def encode(self, x: Any, u: Any = None) -> tf.Tensor:
@@ -90,10 +114,6 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         """Mean of `p(x | z)`, `[batch, *event_shape]`, for z `[batch, latent]`."""
         self._check_built()
         return self.call_signature("decode", z=self.inputs["z"].check(z))["x"]
-
-    def reconstruct(self, x: Any, u: Any = None) -> tf.Tensor:
-        """`decode(encode(x))`, `[batch, *event_shape]`. Arguments as in `encode`."""
-        return self.answers("serving_default", "x", x, u)
 
     def attribute_vector(self, x: Any, y: Any = None, u: Any = None) -> np.ndarray:
         """Direction of an attribute in latent space: `decode(z + vector)` adds it.
@@ -120,21 +140,6 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             checks.fail("0 for some and 1 for others", y=f"{y[0]} for all")
         return z[y == 1].mean(axis=0) - z[y == 0].mean(axis=0)
 
-    def sample(self, num_samples: int, seed: Any = None, u: Any = None) -> tf.Tensor:
-        """Means of `p(x | z)` for z of the prior, `[num_samples, *event_shape]`.
-
-        For x with the noise of the likelihood on top, draw
-        `model.likelihood(z).sample()` with z from `model.prior`.
-
-        Args:
-            num_samples: Number of samples, 0 or more.
-            seed: int, `keras.random.SeedGenerator` or None; row i depends on the seed
-                and on i alone.
-            u: As in `encode`.
-        """
-        self._check_built()
-        return self._sample(num_samples, seed, u)
-
     def elbo(self, x: Any, u: Any = None, *, seed: Any = None) -> tf.Tensor:
         """One-sample estimate of the ELBO, `[batch]`, in nats.
 
@@ -158,14 +163,6 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         data = x if u is None else tuple(self.check_data(x, u).values())
         return log_marginal(self, data, num_samples, seed=seed)
 
-    def posterior_params(self, inputs: Any) -> tf.Tensor:
-        """Parameters of q, `[batch, params]`, for x or a pair of x and u."""
-        return self.posterior.params(self.posterior_inputs(*self.inputs.unpack(inputs)))
-
-    def posterior_inputs(self, x: Any, context: Any) -> Any:
-        """Input of the posterior: `x`, or `(x, context)`. Works on shapes too."""
-        return (x, context) if self.posterior.takes_context else x
-
     def log_densities(
         self, inputs: Any, seed: tf.Tensor, num_samples: int = 1, training: bool = False
     ) -> LogDensities:
@@ -178,19 +175,15 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             training: Passed on to the networks.
         """
         x, context = self.inputs.unpack(inputs)
-        return self._log_densities(x, context, seed, num_samples, training)
+        noise = self._noise(x, seed, num_samples)
+        return self.densities(x, context, noise, training)
 
     def from_noise(self, noise: tf.Tensor, context: Context) -> Outputs:
         """See `GenerativeModel`: the mean of `p(x | z)` for z of the prior."""
         z, _ = self.prior.from_noise(self.prior.params(context), noise)
         return self._decode(z)
 
-    def _build_latents(self, event_shape: tuple[int, ...]) -> None:
-        u = self.prior.condition
-        context = None if u is None else (None, *u.context_shape)
-        self.prior.build(context)
-        self.posterior.build(self.posterior_inputs((None, *event_shape), context))
-        self.likelihood.build((None, self.latent_dim))
+    def _check_shape(self, event_shape: tuple[int, ...]) -> None:
         if self.event_shape != event_shape:
             raise ValueError(
                 f"`likelihood` must be of x of shape {list(event_shape)}. "
@@ -213,66 +206,27 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             signatures["prior"] = self.entry(self._prior)
         return signatures
 
-    def lite_signatures(self, batch_size: int = 1) -> dict[str, Signature]:
-        """See `GenerativeModel`: `encode`, `decode`, `sample`, and `prior` given u."""
-        whole = self._latent_signatures()
-        lite = {n: whole[n] for n in ("encode", "decode", "prior") if n in whole}
-        return lite | self._lite_sample_signatures(batch_size)
-
-    def _log_densities(
-        self,
-        x: tf.Tensor,
-        context: Context,
-        seed: tf.Tensor,
-        num_samples: int = 1,
-        training: bool = False,
-    ) -> LogDensities:
-        densities = self._draw_latents(x, context, seed, num_samples, training)
-        log_likelihood = self.likelihood.log_prob(x, densities.z, training=training)
-        return densities._replace(log_likelihood=log_likelihood)
-
-    def _draw_latents(
-        self,
-        x: tf.Tensor,
-        context: Context,
-        seed: tf.Tensor,
-        num_samples: int,
-        training: bool,
-    ) -> LogDensities:
-        """Draws of z with their densities, before the decoder has seen them."""
-        inputs = self.posterior_inputs(x, context)
-        params = self.posterior.params(inputs, training=training)
-        noise_shape = [num_samples, keras.ops.shape(x)[0], self.posterior.noise_dim]
-        z, log_q = self.posterior.from_noise(params, seeds.normal(seed, noise_shape))
-        q, p_z = self.posterior.distribution(params), self.prior(context)
-        u = self.prior.condition
-        labelled = u is not None and u.num_classes
-        return LogDensities(
-            log_likelihood=None,
-            log_prior=p_z.log_prob(z),
-            log_posterior=log_q,
-            exact_kl=exact_kl(q, p_z),
-            latent_dim=self.latent_dim,
-            z=z,
-            posterior=q,
-            log_label=self.prior.log_label(z, context) if labelled else None,
-        )
-
     def _center(
         self, x: tf.Tensor, context: Context, training: bool = False
     ) -> tf.Tensor:
-        inputs = self.posterior_inputs(x, context)
-        return self.posterior.center(inputs, training=training)
+        """The z of noise 0."""
+        noise = tf.zeros([1, keras.ops.shape(x)[0], self.noise_dim])
+        return self.draw(x, context, noise, training)[0][0]
 
     def _reconstruct(self, x: tf.Tensor, context: Context) -> Outputs:
         return self._decode(self._center(x, context))
 
     def _decode(self, z: tf.Tensor) -> Outputs:
-        return {"x": self.likelihood(z).mean()}
+        return {"x": self.p_x(z).mean()}
 
     def _prior(self, context: tf.Tensor) -> Outputs:
         loc, scale = self.prior.loc_and_scale(self.prior.params(context))
         return {"loc": loc, "scale": scale}
 
     def _elbo(self, x: tf.Tensor, seed: tf.Tensor, context: Context) -> Outputs:
-        return {"elbo": ELBO()(self._log_densities(x, context, seed))["elbo"]}
+        densities = self.densities(x, context, self._noise(x, seed))
+        return {"elbo": ELBO()(densities)["elbo"]}
+
+    def _noise(self, x: tf.Tensor, seed: tf.Tensor, num_samples: int = 1) -> tf.Tensor:
+        shape = [num_samples, keras.ops.shape(x)[0], self.noise_dim]
+        return seeds.normal(seed, shape)

@@ -1,11 +1,16 @@
-"""Named choices of the parts of a VAE: constructors, each of which returns a `VAE`."""
+"""Named choices of the parts of a VAE or of a ladder, as constructors."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
+from tfvae import checks, networks
+from tfvae.checks import EventShape
 from tfvae.conditional import LatentDistribution
-from tfvae.likelihoods import Likelihood
+from tfvae.layers import TopDownBlock
+from tfvae.likelihoods import Bernoulli, Likelihood
+from tfvae.models.ladder import LadderVAE
 from tfvae.models.vae import VAE
 from tfvae.objectives import ELBO, IWAEBound
 from tfvae.posteriors import IAF, Auxiliary, FullCovariance, PlanarFlow
@@ -186,3 +191,57 @@ def AuxiliaryVAE(
     sizes = {"hidden_units": hidden_units, "context_dim": context_dim}
     posterior = Auxiliary(encoder, latent_dim, auxiliary_dim, **sizes)
     return VAE(posterior, likelihood, **kwargs)
+
+
+def ResNetVAE(
+    event_shape: EventShape,
+    levels: Sequence[tuple[int, int, int]],
+    *,
+    units: Sequence[int],
+    posterior: str = "iaf",
+    likelihood: Callable[[keras.layers.Layer], Likelihood] = Bernoulli,
+    params_size: int = 1,
+    filters: int = 16,
+    flow_units: int = 32,
+    **kwargs: Any,
+) -> LadderVAE:
+    """Ladder of residual convolutional networks: a `LadderVAE` for images.
+
+    Args:
+        event_shape: Shape of x, `(height, width, channels)`.
+        levels: For each scale, coarse first, its height, number of levels and latent
+            channels. A height is that of x halved some times, or 1 for dense levels.
+        units: Channels of each scale.
+        posterior: `"iaf"` or `"mean_field"`, as in `layers.TopDownBlock`.
+        likelihood: Makes the likelihood of the network from the trunk to x.
+        params_size: Values for each element of x, as the likelihood expects.
+        filters: Channels at the resolution of x.
+        flow_units: As in `layers.TopDownBlock`.
+        **kwargs: As in `LadderVAE`.
+
+    Example:
+        >>> model = tfvae.ResNetVAE((28, 28, 1), [(1, 1, 8), (7, 2, 4)], units=[32, 16])
+        >>> model.latent_dim
+        400
+
+    References:
+        As `LadderVAE`.
+    """
+    if len(units) != len(levels):
+        checks.fail(f"{len(levels)} numbers, one for each scale", units=units)
+    sizes, counts, channels = (list(column) for column in zip(*levels, strict=True))
+    encoder = networks.ladder_encoder(event_shape, sizes, units, counts)
+    blocks = [
+        TopDownBlock(
+            channels[scale],
+            max(1, units[scale] // 2),
+            scale=scale,
+            posterior=posterior,
+            flow_units=flow_units,
+        )
+        for scale, count in enumerate(counts)
+        for _ in range(count)
+    ]
+    options = {"filters": filters, "params_size": params_size}
+    decoder = networks.ladder_decoder(event_shape, sizes[-1], **options)
+    return LadderVAE(encoder, blocks, likelihood(decoder), **kwargs)

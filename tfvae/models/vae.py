@@ -11,14 +11,14 @@ from tfvae.checks import PositiveInt
 from tfvae.conditional import LatentDistribution
 from tfvae.config import register
 from tfvae.likelihoods import Likelihood
-from tfvae.models.latent import LatentVariableModel
+from tfvae.models.one_level import OneLevelModel
 from tfvae.objectives import ELBO, Objective
 from tfvae.signatures import Outputs, Signature
 from tfvae.training.players import Player
 
 
 @register
-class VAE(LatentVariableModel):
+class VAE(OneLevelModel):
     """Variational autoencoder: `p(x) = integral of p(x | z) p(z) dz`, and `q(z | x)`.
 
     Trained by maximising the objective, a bound on `log p(x)` in nats per example.
@@ -89,11 +89,7 @@ class VAE(LatentVariableModel):
         step = self.optimizer.iterations if self.optimizer else 0
         num_samples = self.objective.num_samples
         densities = self.log_densities(inputs, seed, num_samples, training=training)
-        terms = self.objective(densities, step)
-        for name, schedule in self.objective.schedules.items():
-            value = tf.cast(schedule(step), tf.float32)
-            terms[name] = tf.fill(tf.shape(densities.log_prior)[1:], value)
-        return {"loss": -terms["objective"], **terms}
+        return self.objective.terms(densities, step)
 
     def signatures(self) -> dict[str, Signature]:
         """`serving_default` (reconstruct), `encode`, `decode`, `sample`, `elbo`.

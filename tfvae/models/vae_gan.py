@@ -14,14 +14,14 @@ from tfvae.config import register
 from tfvae.layers import Discriminator
 from tfvae.likelihoods import Likelihood
 from tfvae.models.base import check_apart
-from tfvae.models.latent import LatentVariableModel
+from tfvae.models.one_level import OneLevelModel
 from tfvae.objectives import AdversarialLoss, LogDensities
 from tfvae.signatures import Outputs, Signature
 from tfvae.training.players import Player
 
 
 @register
-class VAEGAN(LatentVariableModel):
+class VAEGAN(OneLevelModel):
     """VAE-GAN: a VAE that measures likeness by the features f of a discriminator.
 
     `reconstruction = -|f(x) - f(x~)|**2 / (2 s**2)` with `x~` decoded from z of
@@ -126,7 +126,7 @@ class VAEGAN(LatentVariableModel):
         """The losses of the players and their parts, `[batch]`."""
         x, _ = self.inputs.unpack(inputs)
         size = tf.shape(x)[0]
-        densities = self._draw_latents(x, None, seed, 1, training)
+        densities = self._latent_densities(x, None, self._noise(x, seed), training)
         drawn = seeds.normal(seeds.next_to(seed, 1), [size, self.prior.noise_dim])
         z = [densities.z[0], self.prior.from_noise(None, drawn)[0]]
         generated = self.likelihood(tf.concat(z, axis=0), training=training).mean()
@@ -194,6 +194,6 @@ class VAEGAN(LatentVariableModel):
 
 
 def _kl(densities: LogDensities) -> tf.Tensor:
-    if densities.exact_kl is None:
+    if densities.kl_by_group is None:
         return densities.log_posterior[0] - densities.log_prior[0]
-    return tf.reduce_sum(densities.exact_kl, axis=-1)
+    return tf.reduce_sum(densities.kl_by_group, axis=-1)

@@ -1,8 +1,11 @@
 """Log-densities of draws, and the base class of objectives."""
 
 import abc
+import itertools
+import math
 import typing
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import keras
@@ -16,6 +19,8 @@ from tfvae.config import Configurable
 tfd = tfp.distributions
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
+# KL in nats below which a level of a ladder counts as dead.
+DEAD = 0.01
 # Number of optimizer steps so far.
 Step = int | tf.Tensor
 # Values by name, each `[batch]`, in nats.
@@ -29,23 +34,43 @@ class LogDensities(typing.NamedTuple):
         log_likelihood: `log p(x | z)`, `[samples, batch]`.
         log_prior: `log p(z)`, likewise.
         log_posterior: `log q(z | x)`, likewise.
-        exact_kl: `KL(q(z | x) || p(z))`, `[batch, groups]`, or None if TFP knows no
-            closed form.
+        kl_by_group: `KL(q(z | x) || p(z))` by groups of latents, `[batch, groups]`: a
+            closed form, or for levels of a ladder without one the mean over draws. None
+            if there is neither.
         latent_dim: Size of z.
         z: The draws, `[samples, batch, latent]`, or None if nothing needs them.
         posterior: `q(z | x)` with batch shape `[batch]`, or None likewise.
         log_label: `log p(u | z)` of the right label, under equally likely labels,
             `[samples, batch]`, or None if u is no label.
+        levels: Shape of the latents of each level, coarse first, whose channels are the
+            groups; empty if there is one level.
     """
 
     log_likelihood: tf.Tensor
     log_prior: tf.Tensor
     log_posterior: tf.Tensor
-    exact_kl: tf.Tensor | None
+    kl_by_group: tf.Tensor | None
     latent_dim: int
     z: tf.Tensor | None = None
     posterior: tfd.Distribution | None = None
     log_label: tf.Tensor | None = None
+    levels: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def group_sizes(self) -> list[float]:
+        """Number of latents of each group of `kl_by_group`."""
+        if self.levels:
+            sizes = ([math.prod(shape[:-1])] * shape[-1] for shape in self.levels)
+            return list(itertools.chain(*sizes))
+        count = self.kl_by_group.shape[-1]
+        return [self.latent_dim / count] * count
+
+    @property
+    def kl_by_level(self) -> tf.Tensor:
+        """`kl_by_group` summed over the channels of each level, `[batch, levels]`."""
+        channels = [shape[-1] for shape in self.levels]
+        parts = tf.split(self.kl_by_group, channels, axis=-1)
+        return tf.stack([tf.reduce_sum(part, axis=-1) for part in parts], axis=-1)
 
     @property
     def log_weight(self) -> tf.Tensor:
@@ -115,6 +140,14 @@ class Objective(Configurable, abc.ABC):
             step: Number of optimizer steps so far, for schedules.
         """
 
+    def terms(self, densities: LogDensities, step: Step = 0) -> Terms:
+        """The `"loss"`, what a call gives, and the values of the `schedules`."""
+        terms = self(densities, step)
+        rows = tf.shape(densities.log_prior)[1:]
+        for name, schedule in self.schedules.items():
+            terms[name] = tf.fill(rows, tf.cast(schedule(step), tf.float32))
+        return {"loss": -terms["objective"], **terms}
+
     @property
     def schedules(self) -> dict[str, Schedule]:
         """The arguments that are schedules, by name."""
@@ -130,6 +163,24 @@ class Objective(Configurable, abc.ABC):
                     f"reached {limit:.3g}: the objective was not the one asked for.",
                     stacklevel=3,
                 )
+
+
+def warn_of_dead_levels(history: Mapping[str, Sequence[float]]) -> None:
+    """Warns of the levels of a ladder whose KL was all but 0 in the last epoch.
+
+    Args:
+        history: Values by epoch of the terms of a training, `kl_0`, `kl_1`, ... among
+            them if the model is a ladder.
+    """
+    levels = {name[3:]: kl[-1] for name, kl in history.items() if name[:3] == "kl_"}
+    dead = [f"{level} ({kl:.3f} nats)" for level, kl in levels.items() if kl < DEAD]
+    if dead:
+        warnings.warn(
+            f"Levels that tell nothing about x, counted from the coarsest, 0: "
+            f"{', '.join(dead)}. Try `ELBO(free_bits=..., free_bits_per='group')`, or "
+            "a warm-up with `balance=True`.",
+            stacklevel=3,
+        )
 
 
 @checks.checked

@@ -1,6 +1,8 @@
 """The evidence lower bound and the importance-weighted bound."""
 
+import functools
 import math
+from typing import Annotated
 
 import tensorflow as tf
 
@@ -17,6 +19,8 @@ from tfvae.objectives.base import (
     batch_mean,
 )
 
+_per = functools.partial(checks.one_of, ["latent", "group"])
+
 
 @register
 class ELBO(Objective):
@@ -31,9 +35,14 @@ class ELBO(Objective):
         capacity: None, or nats (a number or a schedule): the penalty becomes
             `beta * |mean KL - capacity|`, with the mean over the batch.
         free_bits: Nats for each latent that cost nothing: the penalty becomes
-            `beta * sum(max(mean KL of a latent, free_bits))`, likewise. A KL that does
-            not split by latent has `free_bits * latent_dim` in all. Excludes
-            `capacity`.
+            `beta * sum(max(mean KL of a group, free_bits * latents in it))`, likewise.
+            The groups are latents, for a ladder the channels of its levels, and all
+            latents together if the KL does not split. Excludes `capacity`.
+        free_bits_per: `"latent"`, or `"group"` for so many nats for each group: lambda
+            in the IAF paper, of a channel summed over space.
+        balance: If True, levels of a ladder are balanced while beta is below 1: the KL
+            of level l counts `levels * w_l / sum(w)` times, with
+            `w_l = latents of the level * its mean KL`, so that none is left behind.
         contrast: Weight (a number or a schedule) of an added `log p(u | z)`, for models
             with labels u: the objective of time-contrastive learning with the prior as
             classifier. It separates the latents early in training; a schedule that ends
@@ -59,25 +68,28 @@ class ELBO(Objective):
         *,
         capacity: Weight | None = None,
         free_bits: NonNegativeFloat = 0.0,
+        free_bits_per: Annotated[str, _per] = "latent",
+        balance: bool = False,
         contrast: Weight = 0.0,
         analytic_kl: bool = True,
         num_samples: PositiveInt = 1,
     ):
         super().__init__(num_samples)
         self.needs_labels = bool(contrast)
-        self.needs_batch = capacity is not None or free_bits > 0
+        self.needs_batch = capacity is not None or free_bits > 0 or balance
         if capacity is not None and free_bits:
             checks.fail("0 where `capacity` is given", free_bits=free_bits)
+        if balance and (capacity is not None or free_bits):
+            checks.fail("False where `capacity` or `free_bits` is given", balance=True)
 
     def __call__(self, densities: LogDensities, step: Step = 0) -> Terms:
-        groups = densities.exact_kl if self.analytic_kl else None
-        if groups is None:
+        if densities.kl_by_group is None or not self.analytic_kl:
             sampled = densities.log_posterior - densities.log_prior
-            groups = tf.reduce_mean(sampled, axis=0)[:, None]
+            one = tf.reduce_mean(sampled, axis=0)[:, None]
+            densities = densities._replace(kl_by_group=one, levels=())
         reconstruction = tf.reduce_mean(densities.log_likelihood, axis=0)
-        kl = tf.reduce_sum(groups, axis=-1)
-        penalty = self._penalty(groups, kl, densities.latent_dim, step)
-        bound = reconstruction - at(self.beta, step) * penalty
+        kl = tf.reduce_sum(densities.kl_by_group, axis=-1)
+        bound = reconstruction - at(self.beta, step) * self._penalty(densities, step)
         return {
             "objective": bound + self._contrast(densities.log_label, step),
             "elbo": reconstruction - kl,
@@ -85,15 +97,28 @@ class ELBO(Objective):
             "kl": kl,
         }
 
-    def _penalty(
-        self, groups: tf.Tensor, kl: tf.Tensor, latent_dim: int, step: Step
-    ) -> tf.Tensor:
+    def _penalty(self, densities: LogDensities, step: Step) -> tf.Tensor:
+        groups = densities.kl_by_group
+        kl = tf.reduce_sum(groups, axis=-1)
         if self.capacity is not None:
             return tf.abs(batch_mean(kl) - at(self.capacity, step))
         if self.free_bits:
-            free = self.free_bits * latent_dim / groups.shape[-1]
+            sizes = densities.group_sizes if self.free_bits_per == "latent" else [1.0]
+            free = self.free_bits * tf.constant(sizes, tf.float32)
             return tf.reduce_sum(tf.maximum(batch_mean(groups), free))
+        if self.balance:
+            return self._balanced(densities, step)
         return kl
+
+    def _balanced(self, densities: LogDensities, step: Step) -> tf.Tensor:
+        if not densities.levels:
+            checks.fail("False of a model with one level of latents", balance=True)
+        by_level = densities.kl_by_level
+        sizes = [float(math.prod(shape)) for shape in densities.levels]
+        shares = tf.constant(sizes) * tf.stop_gradient(batch_mean(by_level))
+        weights = len(sizes) * shares / tf.maximum(tf.reduce_sum(shares), 1e-6)
+        weights = tf.where(at(self.beta, step) < 1.0, weights, 1.0)
+        return tf.reduce_sum(weights * by_level, axis=-1)
 
     def _contrast(self, log_label: tf.Tensor | None, step: Step) -> float | tf.Tensor:
         if not self.contrast:

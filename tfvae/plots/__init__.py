@@ -8,14 +8,16 @@ Example:
 """
 
 from tfvae.plots.images import image_grid
-from tfvae.plots.latents import kl_per_dimension, latent_scatter
+from tfvae.plots.latents import kl_per_channel, kl_per_dimension, latent_scatter
 from tfvae.plots.models import (
     attribute,
     completions,
     interpolations,
+    levels,
     manifold,
     reconstructions,
     samples,
+    temperatures,
     traversals,
 )
 
@@ -24,10 +26,13 @@ __all__ = [
     "completions",
     "image_grid",
     "interpolations",
+    "kl_per_channel",
     "kl_per_dimension",
     "latent_scatter",
+    "levels",
     "manifold",
     "reconstructions",
     "samples",
+    "temperatures",
     "traversals",
 ]

@@ -1,6 +1,7 @@
 """Pictures of latents and of the information that they carry."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -63,6 +64,34 @@ def kl_per_dimension(kl: npt.ArrayLike) -> Figure:
     axes.set(title=title, xlabel="latent, in order of KL", ylabel="KL [nats]")
     shown = slice(None, None, math.ceil(len(kl) / 50))
     axes.set_xticks(np.arange(len(kl))[shown], order[shown], fontsize=8)
+    return axes.figure
+
+
+def kl_per_channel(kl: Sequence[npt.ArrayLike]) -> Figure:
+    """Bars for the KL of each channel of each level of a ladder, greatest first.
+
+    The KLs, a list of `[channels]` in nats, are those of
+    `tfvae.metrics.kl_per_channel`. Each level has a colour, and its sum in the legend.
+
+    Example:
+        >>> figure = tfvae.plots.kl_per_channel([[3.0, 0.5], [2.0]])
+        >>> figure.axes[0].get_title()
+        '2 levels, 5.50 nats in all'
+    """
+    levels = [np.sort(np.asarray(level, "float64").ravel())[::-1] for level in kl]
+    if not levels or not all(map(np.size, levels)):
+        checks.fail("an array for each level", kl=kl)
+    total = sum(map(np.sum, levels))
+    width = np.clip(sum(map(len, levels)) / 4, 5, 12)
+    title = f"{len(levels)} levels, {total:.2f} nats in all"
+    axes = axes_of(width, 3.5, layout="constrained", title=title)
+    first = 0
+    for i, level in enumerate(levels):
+        places = first + np.arange(len(level))
+        axes.bar(places, level, label=f"level {i}: {level.sum():.2f} nats")
+        first += len(level) + 1
+    axes.set(xlabel="channel, by level, coarse first", ylabel="KL [nats]", xticks=[])
+    axes.legend(frameon=False)
     return axes.figure
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from tfvae import checks
-from tfvae.checks import NonNegativeFloat, PositiveInt
+from tfvae.checks import NonNegativeFloat, NonNegativeInt, PositiveInt
 from tfvae.plots.images import Figure, fit, image_grid
 
 # Images in a row with two ends.
@@ -129,6 +129,7 @@ def traversals(
     z: npt.ArrayLike | None = None,
     *,
     dimensions: Sequence[int] | None = None,
+    level: NonNegativeInt | None = None,
     span: NonNegativeFloat = 3.0,
     steps: Steps = 9,
 ) -> Figure:
@@ -139,7 +140,10 @@ def traversals(
         z: Values of the fixed latents, `[latent]` or `[1, latent]`, for instance
             `model.encode(x[:1])`; by default 0.
         dimensions: Latents that move, one for each row; by default all.
-        span: Greatest value of the moving latent.
+        level: For a ladder, the level whose channels move, one for each row and all
+            pixels of a channel alike; by default the coarsest, 0. Levels below are at
+            the center of their prior given the change, or they would undo it.
+        span: Greatest value of the moving latent, for a ladder in units of its prior.
         steps: Images in a row.
 
     Example:
@@ -149,16 +153,79 @@ def traversals(
     z = checks.array([model.latent_dim], z=np.atleast_2d(z))
     if len(z) != 1:
         checks.fail("1", hint="Take z[:1].", **{"len(z)": len(z)})
+    if dimensions is None and hasattr(model, "split"):
+        z, movers, names = _channels(model, z, level or 0)
+    elif level is not None:
+        expected = "left out: the model is no ladder, or `dimensions` are given"
+        checks.fail(expected, level=level)
+    else:
+        movers, names = _single(model, dimensions)
+    values = np.linspace(-span, span, steps)
+    rows = np.where(movers[:, None], values[:, None], z)
+    labels = {"row_labels": names, "column_labels": [f"{v:.2f}" for v in values]}
+    return _decoded(model, rows, title="Latent traversals", **labels)
+
+
+def _single(
+    model: keras.Model, dimensions: Sequence[int] | None
+) -> tuple[np.ndarray, list[str]]:
+    """The latents that move, booleans `[rows, latent]`, and names of the rows."""
     dimensions = range(model.latent_dim) if dimensions is None else dimensions
     dimensions = checks.integers(dimensions=list(dimensions), minimum=0)
     if max(dimensions) >= model.latent_dim:
         checks.fail(f"below latent_dim={model.latent_dim}", dimensions=dimensions)
-    values = np.linspace(-span, span, steps)
-    rows = np.tile(z, [len(dimensions), steps, 1])
-    rows[range(len(dimensions)), :, dimensions] = values
-    labels = {"row_labels": [f"$z_{{{i}}}$" for i in dimensions]}
-    labels["column_labels"] = [f"{value:.2f}" for value in values]
-    return _decoded(model, rows, title="Latent traversals", **labels)
+    movers = np.eye(model.latent_dim, dtype=bool)[np.asarray(dimensions)]
+    return movers, [f"$z_{{{i}}}$" for i in dimensions]
+
+
+def _channels(
+    model: keras.Model, z: np.ndarray, level: int
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The z with 0 below a level, its channels that move, and names of the rows."""
+    if level >= len(model.levels):
+        checks.fail(f"below the number of levels, {len(model.levels)}", level=level)
+    shapes = model.split(np.arange(model.latent_dim))
+    number = np.concatenate([np.full(np.size(m), i) for i, m in enumerate(shapes)])
+    channel = np.concatenate(
+        [np.broadcast_to(np.arange(m.shape[-1]), m.shape).ravel() for m in shapes]
+    )
+    count = shapes[level].shape[-1]
+    movers = (number == level) & (channel == np.arange(count)[:, None])
+    return np.where(number > level, 0, z), movers, [str(i) for i in range(count)]
+
+
+@checks.checked
+def levels(model: keras.Model, x: npt.ArrayLike, *, seed: int | None = None) -> Figure:
+    """Images above their reconstructions by the first level of a ladder, two, ... all.
+
+    The other levels are at the center of their prior, or drawn with a seed.
+
+    Example:
+        >>> model = tfvae.ResNetVAE((8, 8, 1), [(1, 1, 4), (4, 1, 2)], units=[16, 8])
+        >>> figure = tfvae.plots.levels(model, x[:4])
+    """
+    counts = range(1, len(model.levels) + 1)
+    rows = [model.reconstruct(x, levels=n, seed=seed) for n in counts]
+    names = ["1 level", *(f"{n} levels" for n in counts[1:])]
+    return _rows([x, *rows], row_labels=["original", *names])
+
+
+@checks.checked
+def temperatures(
+    model: keras.Model,
+    values: Sequence[float] = (0.6, 0.8, 1.0),
+    *,
+    num_samples: PositiveInt = 10,
+    seed: int = 0,
+) -> Figure:
+    """Samples of a ladder, the same noise in each row at another temperature.
+
+    Example:
+        >>> model = tfvae.ResNetVAE((8, 8, 1), [(1, 1, 4), (4, 1, 2)], units=[16, 8])
+        >>> figure = tfvae.plots.temperatures(model, num_samples=4)
+    """
+    rows = [model.sample(num_samples, seed, temperature=t) for t in values]
+    return _rows(rows, row_labels=[f"{t:g}" for t in values], title="Temperatures")
 
 
 @checks.checked

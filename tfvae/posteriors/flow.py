@@ -11,9 +11,9 @@ from tfvae.checks import AnyWidths, PositiveInt
 from tfvae.conditional import Draw, Encoder, LatentDistribution, NoiseDistribution
 from tfvae.config import register
 from tfvae.flows.base import AnyFlow, check_size
-from tfvae.flows.scalar import TransformName
 from tfvae.inputs import Context
 from tfvae.posteriors.gaussian import gaussian_from_noise, mean_field
+from tfvae.transforms import TransformName
 
 tfd = tfp.distributions
 

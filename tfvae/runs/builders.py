@@ -16,7 +16,7 @@ from tfvae import (
     posteriors,
     priors,
 )
-from tfvae.models import GAN, IVAE, IWAE, VAE, VAEGAN
+from tfvae.models import GAN, IVAE, IWAE, VAE, VAEGAN, LadderVAE, ResNetVAE
 from tfvae.runs.config import Config
 from tfvae.runs.presets import get
 
@@ -53,7 +53,11 @@ def build(
     rate = learning_rate(training, steps_per_epoch)
     weight_decay = checks.number(minimum=0, weight_decay=training["weight_decay"])
     beta_1 = checks.number(minimum=0, maximum=1, beta_1=training.get("beta_1", 0.9))
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, beta_1=beta_1)
+    clip = training.get("clip")
+    if clip is not None:
+        clip = checks.number(minimum=0, clip=clip)
+    options = {"weight_decay": weight_decay, "beta_1": beta_1, "global_clipnorm": clip}
+    optimizer = keras.optimizers.AdamW(rate, **options)
     model.compile(*[optimizer] * len(model.players))
     return model
 
@@ -115,6 +119,28 @@ def resnet(
     encoder = networks.resnet_encoder(event_shape, filters, units)
     decoder = networks.resnet_decoder(event_shape, filters[::-1], units)
     return make(encoder, decoder, **options)
+
+
+@checks.checked
+def ladder(
+    event_shape: Ints,
+    *,
+    levels: Sequence[Ints],
+    units: Ints,
+    posterior: str,
+    warm_up: int,
+    free_bits: float,
+    free_bits_per: str,
+    **options: Any,
+) -> LadderVAE:
+    """Builds a ladder of residual networks for images; the options are `ResNetVAE`'s.
+
+    The objective is an ELBO with these settings; `warm_up` is as in `mlp`.
+    """
+    beta = objectives.warm_up(warm_up) if warm_up else 1.0
+    objective = objectives.ELBO(beta, free_bits=free_bits, free_bits_per=free_bits_per)
+    options |= {"units": units, "posterior": posterior, "objective": objective}
+    return ResNetVAE(event_shape, [tuple(level) for level in levels], **options)
 
 
 def over(make: Make, network: Make, event_shape: Ints, **options: Any) -> keras.Model:
@@ -208,5 +234,5 @@ def vae_gan(
 # Functions by the names that presets give them.
 BUILDERS = {
     make.__name__: make
-    for make in (mlp, conv, resnet, over, gaussian_mlp, ivae, dcgan, vae_gan)
+    for make in (mlp, conv, resnet, ladder, over, gaussian_mlp, ivae, dcgan, vae_gan)
 }

@@ -3,41 +3,8 @@
 Plain data, so that the command line can list them without TensorFlow.
 """
 
-import dataclasses
-from typing import Any
-
 from tfvae import checks
-
-
-@dataclasses.dataclass(frozen=True)
-class Preset:
-    """A named choice of all that a training run needs.
-
-    Attributes:
-        summary: One line about the model.
-        data: Arguments of `tfvae.data.load`.
-        build: Name of a function in `builders`, and of the classes that it takes.
-        model: Settings of the model. `warm_up` is the share of the epochs in which the
-            weight of the KL rises from 0; `contrast` is the share in which the contrast
-            of labels falls to 0.
-        training: `epochs`, `batch_size`, `learning_rate`, `decay` (the final learning
-            rate as a share of the first), `weight_decay` (for AdamW), `beta_1` (for
-            AdamW, 0.9 if missing), `patience` (epochs without a better bound on
-            validation data before training stops) and `seed`.
-        labels: If True, the data have labels that color the picture of the latents.
-        conditional: If True, the model takes the labels as u.
-        score: Test figures that the preset reached, with the command that gave them.
-    """
-
-    summary: str
-    data: dict[str, Any]
-    build: tuple[str, ...]
-    model: dict[str, Any]
-    training: dict[str, Any]
-    labels: bool = True
-    conditional: bool = False
-    score: str = ""
-
+from tfvae.runs.preset import Preset
 
 # Data and training that several presets share.
 MNIST = dict(source="mnist", binarize="dynamic")
@@ -50,10 +17,19 @@ LONG = dict(
     patience=100,
     seed=0,
 )
+_RESIDUAL = LONG | dict(
+    epochs=40,
+    batch_size=64,
+    learning_rate=4e-3,
+    weight_decay=0.01,
+    clip=100.0,
+    patience=40,
+)
 _DIGITS = dict(source="digits", binarize=None)
 _SMALL = dict(latent_dim=8, hidden_units=[256, 128], activation="relu", scale="learned")
 _LARGE = dict(latent_dim=50, hidden_units=[300, 300], activation="glu")
 _WARM = dict(warm_up=0.25)
+_RESNET = dict(latent_dim=32, filters=[16, 32, 32], units=450, warm_up=0.1)
 _QUICK = dict(
     epochs=150,
     batch_size=64,
@@ -172,6 +148,34 @@ PRESETS = {
         model=_LARGE | _WARM | dict(num_flows=2, transform="gated", context_dim=64),
         training=LONG | dict(epochs=300),  # takes as long as the VAE's 400
         score=_score(-85.51),
+    ),
+    "resnet_vae_mnist": Preset(
+        "Residual convolutional VAE: the IAF paper's for MNIST, without the flow",
+        data=MNIST,
+        build=("resnet", "VAE"),
+        model=_RESNET,
+        training=_RESIDUAL,
+    ),
+    "resnet_iaf_vae_mnist": Preset(
+        "Residual convolutional VAE with an inverse autoregressive flow as posterior",
+        data=MNIST,
+        build=("resnet", "IAFVAE"),
+        model=_RESNET | dict(num_flows=2, hidden_units=[320, 320]),
+        training=_RESIDUAL,
+    ),
+    "ladder_vae_mnist": Preset(
+        "Ladder of latents, coarse to fine, with masked convolutions as posterior",
+        data=MNIST,
+        build=("ladder",),
+        model=dict(
+            levels=[[1, 1, 16], [7, 3, 8]],
+            units=[128, 48],
+            posterior="iaf",
+            warm_up=0.02,
+            free_bits=0.0,
+            free_bits_per="group",
+        ),
+        training=_RESIDUAL | dict(epochs=32, learning_rate=3e-3),
     ),
     "planar_flow_vae_mnist": Preset(
         "VAE whose posterior is a planar flow",

@@ -15,7 +15,7 @@ from tfvae.files import whole
 from tfvae.inputs import to_arrays
 from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
-from tfvae.models import GAN
+from tfvae.models import GAN, LadderVAE
 from tfvae.models.latent import LatentVariableModel
 from tfvae.runs import builders
 from tfvae.runs.folder import Run
@@ -39,7 +39,11 @@ FIGURES = [
     ("sharpness of samples", "sample_sharpness", "of the data's"),
 ]
 # Likelihoods of discrete x.
-DISCRETE = (likelihoods.Bernoulli, likelihoods.Categorical)
+DISCRETE = (
+    likelihoods.Bernoulli,
+    likelihoods.Categorical,
+    likelihoods.DiscretizedLogistic,
+)
 
 
 def evaluate(run: Run, num_samples: int = 1000) -> Figures:
@@ -98,6 +102,8 @@ def _of_latents(model: keras.Model, x: Data) -> Figures:
         "active_units": metrics.active_units(model, x),
         "latent_dim": model.latent_dim,
     }
+    if isinstance(model, LadderVAE):
+        return figures
     one = {name: value[:1] for name, value in model.check_data(x).items()}
     if is_gaussian(
         model.posterior.distribution(model.posterior_params(tuple(one.values())))
@@ -120,6 +126,8 @@ def rows(figures: Figures) -> Iterator[tuple[str, str, str]]:
     for label, key, unit in FIGURES:
         if key in figures:
             yield label, f"{figures[key]:.{4 if unit == 'bits' else 2}f}", unit
+    for key in (key for key in figures if key.startswith("test_kl_")):
+        yield f"KL of level {key[8:]}, test", f"{figures[key]:.2f}", "nats"
     if "active_units" in figures:
         of = f"of {figures['latent_dim']}"
         yield "active units", str(figures["active_units"]), of
@@ -159,16 +167,23 @@ def sample(run: Run, num_samples: int, seed: int, path: pathlib.Path) -> pathlib
 def _latent_figures(
     model: keras.Model, x: Data, labels: np.ndarray | None
 ) -> dict[str, Any]:
-    kl = metrics.kl_per_dimension(model, x)
-    figures = {"kl_per_dimension": plots.kl_per_dimension(kl)}
+    if isinstance(model, LadderVAE):
+        kl = metrics.kl_per_channel(model, x)
+        figures = {"kl_per_channel": plots.kl_per_channel(kl)}
+    else:
+        kl = metrics.kl_per_dimension(model, x)
+        figures = {"kl_per_dimension": plots.kl_per_dimension(kl)}
     if model.latent_dim > 1:
         figures["latent"] = plots.latent_scatter(model, x, labels)
     return figures
 
 
 def _image_figures(model: keras.Model, x: np.ndarray) -> dict[str, Any]:
-    manifold = {"manifold": plots.manifold(model)} if model.latent_dim == 2 else {}
-    return manifold | {
+    figures = {"manifold": plots.manifold(model)} if model.latent_dim == 2 else {}
+    if isinstance(model, LadderVAE):
+        figures["levels"] = plots.levels(model, x[:10])
+        figures["temperatures"] = plots.temperatures(model)
+    return figures | {
         "reconstructions": plots.reconstructions(model, x[:10]),
         "interpolations": plots.interpolations(model, x[:5], x[-5:]),
         "traversals": plots.traversals(model),

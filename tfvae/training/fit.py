@@ -12,6 +12,7 @@ from tfvae import checks
 from tfvae.checks import NonNegativeInt, PositiveInt
 from tfvae.conditional import forget_graphs
 from tfvae.inputs import split, unzip
+from tfvae.objectives.base import warn_of_dead_levels
 from tfvae.signatures import CHUNK
 from tfvae.training import players, step
 from tfvae.training.blocks import Blocks
@@ -186,6 +187,7 @@ class Trainable(StepFunctions, abc.ABC):
             forget_graphs()
         if self.objective is not None:
             self.objective.warn_of_open_schedules(self.optimizer.iterations)
+            warn_of_dead_levels(history.history)
         return history
 
     @checks.checked
