@@ -170,3 +170,76 @@ def test_a_mixture_of_one_is_a_normal():
     np.testing.assert_allclose(
         p_x.log_prob([2.0]), scipy.stats.norm(1, scale).logpdf([2.0]), rtol=1e-5
     )
+
+
+def colors(levels, num_components=2):
+    """A likelihood of colours, parameters of a pixel, and all colours."""
+    size = 4 * num_components
+    network = decoder((8, 8, 3), params_size=size)
+    likelihood = likelihoods.ColorLogistic(network, levels, num_components)
+    likelihood.build((None, 2))
+    params = np.random.default_rng(0).normal(size=[3, size]).astype("float32")
+    grid = np.meshgrid(*[np.linspace(0, 1, levels)] * 3, indexing="ij")
+    return likelihood, params, np.stack(grid, axis=-1).reshape(-1, 3).astype("float32")
+
+
+def test_probabilities_of_all_colors_sum_to_one_and_are_those_of_the_paper():
+    likelihood, params, x = colors(5)
+    pixel = likelihood.element_distribution(*tf.unstack(params, axis=-1))
+    p = np.exp(pixel.log_prob(x))
+    assert p.sum() == pytest.approx(1, abs=1e-5)
+    logits, loc, raw, coupling = np.split(params, 4, axis=-1)
+    scale, (a, b, c) = np.exp(raw), np.tanh(coupling)
+    edges = np.array([-np.inf, -3, -1, 1, 3, np.inf]) / 4  # of colours from -1 to 1
+    level, (r, g, _) = np.round(4 * x).astype(int), (2 * x - 1).T[..., None]
+    locs = loc[0] + 0 * r, loc[1] + a * r, loc[2] + b * r + c * g
+    expected = scipy.special.softmax(logits.sum(axis=0))
+    for channel, at in enumerate(locs):
+        cdf = scipy.stats.logistic(at, scale[channel]).cdf
+        low, high = (edges[level[:, channel] + i][:, None] for i in (0, 1))
+        expected = expected * (cdf(high) - cdf(low))
+    np.testing.assert_allclose(p, expected.sum(axis=-1), rtol=1e-3, atol=1e-7)
+
+
+def test_colors_of_noise_are_as_frequent_as_they_are_probable():
+    likelihood, params, x = colors(4)
+    pixel = likelihood.element_distribution(*tf.unstack(params, axis=-1))
+    noise = tf.constant(np.random.default_rng(0).random([50_000, 3, 2]), tf.float32)
+    many = tf.broadcast_to(params, [50_000, *params.shape])
+    for drawn in (likelihood.from_noise(noise, many), pixel.sample(50_000, seed=1)):
+        index = np.round(3 * drawn.numpy()).astype(int) @ [16, 4, 1]
+        counts = np.bincount(index, minlength=64)
+        expected = 50_000 * np.exp(pixel.log_prob(x))
+        chi_squared = ((counts - expected) ** 2 / expected).sum()
+        assert scipy.stats.chi2(63).sf(chi_squared) > 1e-4
+
+
+def test_the_mean_color_is_exact_inside_of_the_range():
+    likelihood, params, x = colors(33, 1)
+    params = 0.2 * params - [0, 0, 2.5, 0]  # narrow, and away from the ends
+    pixel = likelihood.element_distribution(*tf.unstack(np.float32(params), axis=-1))
+    exact = np.exp(pixel.log_prob(x)) @ x
+    np.testing.assert_allclose(pixel.mean(), exact, atol=1e-3)
+
+
+def test_images_of_colors_have_one_density_and_no_nan():
+    likelihood, _, _ = colors(256)
+    x = np.random.default_rng(1).integers(0, 256, [2, 8, 8, 3]) / 255
+    x = tf.constant(x, tf.float32)
+    z = tf.random.normal([3, 2, 2])
+    theirs = likelihood(z).log_prob(x)
+    np.testing.assert_allclose(likelihood.log_prob(x, z), theirs, rtol=1e-5)
+    for extreme in (-1e4, -50.0, 50.0, 1e4):
+        value, gradient = gradients(
+            lambda params: likelihood.log_density(x, params),
+            np.full((2, 8, 8, 3 * 8), extreme),
+        )
+        assert np.isfinite(value).all()
+        assert np.isfinite(gradient).all()
+
+
+def test_three_channels_are_needed():
+    likelihood = likelihoods.ColorLogistic(decoder((8, 8, 1), params_size=20))
+    likelihood.build((None, 2))
+    with pytest.raises(ValueError, match="3 channels"):
+        likelihood(tf.zeros([1, 2]))

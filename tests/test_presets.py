@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae.metrics import bits_per_dim
 from tfvae.runs import builders
 from tfvae.runs.config import configure, read
 from tfvae.runs.presets import PRESETS
@@ -17,19 +18,33 @@ SHAPES = {  # the others are 28 x 28
     "olivetti_faces": (64, 64, 1),
     "sprites": (64, 64, 1),
     "nonlinear_ica": (5,),
+    "cifar10": (32, 32, 3),
+}
+# Changes that make a large model a small one of the same kind.
+SMALLER = {
+    "resnet_vae_cifar10": [
+        "levels=[[8, 2, 4], [16, 1, 4]]",
+        "units=[8, 8]",
+        "filters=8",
+        "flow_units=8",
+    ]
 }
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_builds_a_compiled_model_of_its_data(name):
-    config = configure(name)
+    config = configure(name, SMALLER.get(name, ()))
     shape = SHAPES.get(config["data"]["source"], (28, 28, 1))
     model = builders.build(config, shape, steps_per_epoch=10)
     assert model.event_shape == shape
     if model.monitor == "log_prob":
         assert np.isfinite(model.log_prob(np.zeros([2, *shape]))).all()
         return
-    assert model.latent_dim == config["model"]["latent_dim"]
+    if "levels" in config["model"]:
+        levels = config["model"]["levels"]
+        assert len(model.levels) == sum(count for _, count, _ in levels)
+    else:
+        assert model.latent_dim == config["model"]["latent_dim"]
     if model.monitor is None:
         optimizers = [getattr(model, p.optimizer_name) for p in model.players]
         assert len(set(map(id, optimizers))) == len(model.players)
@@ -147,3 +162,16 @@ def test_corrupt_configuration_is_refused(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ValueError, match="`run` must be a folder with the config.json"):
         read(tmp_path / "config.json")
+
+
+def test_the_preset_for_colors_trains_on_real_images(shared_data):
+    with np.load(shared_data / "cifar10_first4000" / "cifar10_first4000.npz") as file:
+        x = file["images"][:64].astype("float32") / 255
+    changes = [*SMALLER["resnet_vae_cifar10"], "warm_up=0"]
+    config = configure("resnet_vae_cifar10", changes)
+    model = builders.build(config, (32, 32, 3), steps_per_epoch=10)
+    history = model.fit(x, batch_size=32, epochs=3, verbose=0).history
+    assert history["elbo"][-1] > history["elbo"][0] + 100
+    bits = bits_per_dim(model.log_marginal(x[:4], 5), (32, 32, 3))
+    assert (bits < 8.5).all()
+    assert model.sample(2, seed=0, temperature=0.7).shape == (2, 32, 32, 3)

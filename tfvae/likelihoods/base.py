@@ -18,6 +18,8 @@ tfd = tfp.distributions
 class Likelihood(ConditionalDistribution):
     """Abstract `p(x | z)`, independent over the elements of x given z.
 
+    An element is a number, or with `element_ndims = 1` all channels of a pixel.
+
     A subclass gives `params_size`, `element_distribution` and `from_noise`.
 
     Args:
@@ -28,7 +30,8 @@ class Likelihood(ConditionalDistribution):
     """
 
     support = (-math.inf, math.inf)  # least and greatest value of an element of x
-    noise_dim = 1  # uniform random numbers that make one element
+    noise_dim = 1  # uniform random numbers that make one number of x
+    element_ndims = 0  # 1 if the channels of a pixel depend on each other
     levels = 0  # evenly spaced values that an element may have; 0 for any number
     event_shape = None  # shape of one x, known once the likelihood is built
 
@@ -75,9 +78,8 @@ class Likelihood(ConditionalDistribution):
     def distribution(self, params: tf.Tensor) -> tfd.Independent:
         """`Independent` over the event: params `[..., params_size * channels]`."""
         params = tf.split(params, self.params_size, axis=-1)
-        return tfd.Independent(
-            self.element_distribution(*params), len(self.event_shape)
-        )
+        ndims = len(self.event_shape) - self.element_ndims
+        return tfd.Independent(self.element_distribution(*params), ndims)
 
     def log_prob(self, x: tf.Tensor, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`log p(x | z)` in nats, `[samples, ..., batch]`.
@@ -100,5 +102,9 @@ class Likelihood(ConditionalDistribution):
         return tf.reduce_sum(elements.log_prob(x), axis=-1)
 
     def _flatten(self, values: tf.Tensor) -> tf.Tensor:
+        """Values of all elements in a row, `[..., elements]` or with channels last."""
         leading = keras.ops.shape(values)[: -len(self.event_shape)]
-        return tf.reshape(values, [*leading, math.prod(self.event_shape)])
+        *outer, last = self.event_shape
+        if self.element_ndims:
+            return tf.reshape(values, [*leading, math.prod(outer), last])
+        return tf.reshape(values, [*leading, math.prod(outer) * last])

@@ -130,7 +130,7 @@ class DiscretizedLogistic(Discrete):
 
     def element_distribution(self, *params: tf.Tensor) -> tfd.Distribution:
         logits, loc, scale = self._split(tf.stack(params, axis=-1))
-        bins = _Binned(loc, scale, self.levels)
+        bins = Binned(loc, scale, self.levels)
         return tfd.MixtureSameFamily(tfd.Categorical(logits), bins)
 
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
@@ -138,14 +138,19 @@ class DiscretizedLogistic(Discrete):
         logits, loc, scale = self._split(params)
         u = noise[..., 1:]
         values = loc + scale * (tf.math.log(u) - tf.math.log(1 - u))
-        return _nearest(pick(noise[..., 0], logits, values), self.levels)
+        return nearest(pick(noise[..., 0], logits, values), self.levels)
 
     def _split(self, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        logits, loc, log_scale = tf.split(params, 3, axis=-1)
-        return logits, (1 + loc) / 2, tf.exp(tf.clip_by_value(log_scale, -7, 7)) / 2
+        logits, loc, raw_scale = tf.split(params, 3, axis=-1)
+        return logits, (1 + loc) / 2, positive_scale(raw_scale)
 
 
-class _Binned(tfd.Logistic):
+def positive_scale(raw: tf.Tensor) -> tf.Tensor:
+    """`exp(raw) / 2` for raw clipped to [-7, 7]."""
+    return tf.exp(tf.clip_by_value(raw, -7, 7)) / 2
+
+
+class Binned(tfd.Logistic):
     """The level nearest to a logistic variable."""
 
     def __init__(
@@ -171,7 +176,7 @@ class _Binned(tfd.Logistic):
         return tf.where(x < width / 2, low, tf.where(x > 1 - width / 2, high, inner))
 
     def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
-        return _nearest(super()._sample_n(n, seed), self._levels)
+        return nearest(super()._sample_n(n, seed), self._levels)
 
     def _mean(self) -> tf.Tensor:
         """`sum_i P(x > i) / (levels - 1)`, over the levels i but the last."""
@@ -181,6 +186,6 @@ class _Binned(tfd.Logistic):
         return tf.reduce_mean(tf.sigmoid(above), axis=-1)
 
 
-def _nearest(value: tf.Tensor, levels: int) -> tf.Tensor:
+def nearest(value: tf.Tensor, levels: int) -> tf.Tensor:
     """The level in [0, 1] nearest to a value."""
     return tf.round(tf.clip_by_value(value, 0, 1) * (levels - 1)) / (levels - 1)

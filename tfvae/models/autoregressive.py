@@ -50,6 +50,9 @@ class AutoregressiveModel(GenerativeModel, abc.ABC):
             names = " or ".join(f"tfvae.layers.{kind.__name__}" for kind in self.kinds)
             expected = f"a likelihood over a {names}"
             checks.fail(expected, error=TypeError, likelihood=likelihood)
+        if likelihood.element_ndims:
+            expected = "one of single elements: the network orders the channels itself"
+            checks.fail(expected, likelihood=likelihood)
         super().__init__(("loss", "log_prob"), **kwargs)
         self.likelihood, self.network = likelihood, likelihood.network
         shape = (self.network.context_dim,) if self.network.context_dim else None

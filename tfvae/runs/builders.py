@@ -1,5 +1,6 @@
 """Data sets and models of a configuration."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -127,19 +128,24 @@ def ladder(
     *,
     levels: Sequence[Ints],
     units: Ints,
-    posterior: str,
     warm_up: int,
     free_bits: float,
-    free_bits_per: str,
+    num_components: checks.NonNegativeInt = 0,
     **options: Any,
 ) -> LadderVAE:
     """Builds a ladder of residual networks for images; the options are `ResNetVAE`'s.
 
-    The objective is an ELBO with these settings; `warm_up` is as in `mlp`.
+    The objective is an ELBO with free bits for each channel of a level; `warm_up` is as
+    in `mlp`. With `num_components` images are colours, else binary.
     """
     beta = objectives.warm_up(warm_up) if warm_up else 1.0
-    objective = objectives.ELBO(beta, free_bits=free_bits, free_bits_per=free_bits_per)
-    options |= {"units": units, "posterior": posterior, "objective": objective}
+    objective = objectives.ELBO(beta, free_bits=free_bits, free_bits_per="group")
+    if num_components:
+        options["params_size"] = 4 * num_components
+        options["likelihood"] = functools.partial(
+            likelihoods.ColorLogistic, num_components=num_components
+        )
+    options |= {"units": units, "objective": objective}
     return ResNetVAE(event_shape, [tuple(level) for level in levels], **options)
 
 

@@ -33,3 +33,16 @@ class Preset:
     labels: bool = True
     conditional: bool = False
     score: str = ""
+
+
+# Data and training that several presets share.
+MNIST = dict(source="mnist", binarize="dynamic")
+LONG = dict(
+    epochs=400,
+    batch_size=100,
+    learning_rate=1e-3,
+    decay=0.01,
+    weight_decay=0.1,
+    patience=100,
+    seed=0,
+)

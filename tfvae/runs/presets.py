@@ -4,19 +4,9 @@ Plain data, so that the command line can list them without TensorFlow.
 """
 
 from tfvae import checks
-from tfvae.runs.preset import Preset
+from tfvae.runs import other_presets
+from tfvae.runs.preset import LONG, MNIST, Preset
 
-# Data and training that several presets share.
-MNIST = dict(source="mnist", binarize="dynamic")
-LONG = dict(
-    epochs=400,
-    batch_size=100,
-    learning_rate=1e-3,
-    decay=0.01,
-    weight_decay=0.1,
-    patience=100,
-    seed=0,
-)
 _RESIDUAL = LONG | dict(
     epochs=40,
     batch_size=64,
@@ -38,28 +28,6 @@ _QUICK = dict(
     weight_decay=0.0,
     patience=30,
     seed=0,
-)
-_PIXEL_BY_PIXEL = LONG | dict(
-    epochs=14, batch_size=25, learning_rate=6e-3, weight_decay=0.0
-)
-_TRAINING = {
-    "epochs": 12,
-    "batch_size": 128,
-    "learning_rate": 5e-4,
-    "decay": 0.01,
-    "weight_decay": 0.0,
-    "beta_1": 0.5,
-    "patience": 10,  # ends training if no loss is finite any more
-    "seed": 0,
-}
-
-_VAE_GAN = dict(
-    latent_dim=64,
-    filters=32,
-    gradient_penalty=10.0,
-    feature_scale=0.15,
-    gamma=0.002,
-    margin=0.35,
 )
 
 
@@ -173,9 +141,24 @@ PRESETS = {
             posterior="iaf",
             warm_up=0.02,
             free_bits=0.0,
-            free_bits_per="group",
         ),
         training=_RESIDUAL | dict(epochs=32, learning_rate=3e-3),
+    ),
+    "resnet_vae_cifar10": Preset(
+        "ResNet VAE of the IAF paper for CIFAR-10, 20 levels of 160 maps: for GPUs",
+        data=dict(source="cifar10", binarize=None),
+        build=("ladder",),
+        model=dict(
+            levels=[[8, 10, 32], [16, 10, 32]],
+            units=[160, 160],
+            posterior="iaf",
+            warm_up=0.01,
+            free_bits=0.25,
+            num_components=5,
+            filters=160,
+            flow_units=160,
+        ),
+        training=_RESIDUAL | dict(epochs=400, batch_size=128, learning_rate=2e-3),
     ),
     "planar_flow_vae_mnist": Preset(
         "VAE whose posterior is a planar flow",
@@ -217,78 +200,7 @@ PRESETS = {
         training=LONG | dict(epochs=1000, weight_decay=0.0),
         labels=False,  # its labels are frame numbers
     ),
-    "made_mnist": Preset(
-        "Masked autoencoder: exact likelihood, pixel by pixel",
-        data=MNIST,
-        build=("over", "MADE", "MaskedAutoencoder"),
-        model=dict(
-            hidden_units=[1000, 1000],
-            order="natural",
-            activation="relu",
-            direct=True,
-            sampled=True,
-            num_masks=8,
-        ),
-        training=LONG | dict(epochs=85),
-        score="with --data binarized_mnist: test log p(x) -90.06 nats",
-    ),
-    "pixelcnn_mnist": Preset(
-        "Gated PixelCNN: exact likelihood by convolutions, sharp samples",
-        data=MNIST,
-        build=("over", "PixelCNN", "GatedPixelNetwork"),
-        model={
-            "filters": 16,
-            "num_blocks": 5,
-            "kernel_size": 5,
-            "first_kernel_size": 27,  # covers a whole image
-        },
-        training=_PIXEL_BY_PIXEL,
-        score="with --data binarized_mnist: test log p(x) -83.22 nats",
-    ),
-    "row_lstm_mnist": Preset(
-        "PixelRNN whose LSTMs go row by row",
-        data=MNIST,
-        build=("over", "PixelRNN", "RowLSTM"),
-        model=dict(filters=16, num_blocks=5, kernel_size=3, first_kernel_size=7),
-        training=_PIXEL_BY_PIXEL | dict(epochs=16),
-        score="with --data binarized_mnist: test log p(x) -82.72 nats",
-    ),
-    "diagonal_bilstm_mnist": Preset(
-        "PixelRNN whose LSTMs go along the diagonals and see all earlier pixels",
-        data=MNIST,
-        build=("over", "PixelRNN", "DiagonalBiLSTM"),
-        model=dict(filters=16, num_blocks=4, first_kernel_size=7),
-        training=_PIXEL_BY_PIXEL | dict(epochs=9),
-        score="with --data binarized_mnist: test log p(x) -80.11 nats",
-    ),
-    "gan_mnist": Preset(
-        "GAN with DCGAN's networks: sharp digits, no encoder",
-        data=dict(source="mnist", binarize=None),
-        build=("dcgan",),
-        model=dict(
-            latent_dim=64,
-            filters=32,
-            adversarial_loss="non_saturating",
-            gradient_penalty=10.0,
-            num_discriminator_steps=1,
-        ),
-        training=_TRAINING,
-    ),
-    "vaegan_fashion_mnist": Preset(
-        "VAE-GAN: reconstructions compared by a discriminator's features",
-        data=dict(source="fashion_mnist", binarize=None),
-        build=("vae_gan",),
-        model=_VAE_GAN,
-        training=_TRAINING,
-    ),
-    "vaegan_faces": Preset(
-        "VAE-GAN on the 64 x 64 faces of 30 people, tested on ten others",
-        data=dict(source="olivetti_faces", binarize=None),
-        build=("vae_gan",),
-        model=_VAE_GAN
-        | dict(filters=16, gradient_penalty=0.0, feature_scale=0.03, gamma=1e-4),
-        training=_TRAINING | dict(epochs=800, batch_size=50),
-    ),
+    **other_presets.PRESETS,
 }
 
 # The preset that is trained when none is named.

@@ -42,6 +42,7 @@ FIGURES = [
 DISCRETE = (
     likelihoods.Bernoulli,
     likelihoods.Categorical,
+    likelihoods.ColorLogistic,
     likelihoods.DiscretizedLogistic,
 )
 
