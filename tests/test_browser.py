@@ -51,6 +51,7 @@ def subjects():
         "a VAE #1": web.Subject(vae, x, LABELS),
         "pixelcnn": web.Subject(tfvae.PixelCNN(network, num_classes=4), x, LABELS),
         "gan": web.Subject(gan),
+        "ladder": web.Subject(checks.MODELS["LadderVAE"](), x, LABELS),
     }
 
 
@@ -281,6 +282,31 @@ def test_sliders_change_the_picture_as_keras_does(browser, models):
     assert browser.picture("section:first-child .picture") != before
     wanted = models["a VAE #1"].model.decode(given["z"])
     np.testing.assert_allclose(answer["x"], np.reshape(wanted, [1, -1]), atol=1e-3)
+
+
+def test_a_ladder_has_a_temperature_and_levels_that_are_kept(browser, models):
+    browser.open()
+    assert not browser.driver.find_element("css selector", ".ladder").is_displayed()
+    browser.choose("#model", "ladder")
+    assert browser.driver.find_element("css selector", ".ladder").is_displayed()
+    assert len(browser.driver.find_elements("css selector", ".sliders input")) == 3
+
+    def set_to(name, value):
+        browser.run(
+            f"const input = document.querySelector('.{name}'); input.value = {value};"
+            "input.dispatchEvent(new Event('input'));"
+        )
+        browser.settle()
+        return browser.last("decode")
+
+    warm, _ = set_to("temperature", 1.0)
+    cool, answer = set_to("temperature", 0.5)
+    np.testing.assert_allclose(cool["z"], 0.5 * warm["z"], rtol=1e-5)
+    wanted = models["ladder"].model.decode(cool["z"])
+    np.testing.assert_allclose(answer["x"], np.reshape(wanted, [1, -1]), atol=1e-3)
+    coarse, _ = set_to("levels", 1)
+    np.testing.assert_array_equal(coarse["z"][:, :3], cool["z"][:, :3])
+    assert not coarse["z"][:, 3:].any()
 
 
 def test_sampling_and_interpolating_between_drawings(browser, models):

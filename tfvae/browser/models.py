@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import math
 import pathlib
 import urllib.parse
 import warnings
@@ -17,6 +18,7 @@ from tfvae.export import parity, to_tflite
 from tfvae.inputs import to_arrays
 from tfvae.likelihoods import Bernoulli
 from tfvae.loading import load
+from tfvae.models import LadderVAE
 from tfvae.priors import StandardNormal
 from tfvae.runs import builders
 from tfvae.runs.folder import Run
@@ -155,16 +157,24 @@ def _levels(model: keras.Model) -> int | None:
 
 
 def _latents(model: keras.Model, subject: Subject) -> dict[str, Any]:
-    """The latents by decreasing spread of their means, and the range of the sliders."""
+    """The latents by decreasing spread of their means, and the range of the sliders.
+
+    Of a ladder the sliders are those of the coarsest level; `level_sizes` are the
+    numbers of latents of all levels.
+    """
     if not hasattr(model, "decode"):
         return {}
-    order, span = np.arange(model.latent_dim), 3.0
+    order, span, sizes = np.arange(model.latent_dim), 3.0, []
+    if isinstance(model, LadderVAE):
+        sizes = [math.prod(shape) for shape in model.trunk.latent_shapes]
     if hasattr(model, "encode") and subject.x is not None:
         x, labels = subject.x[:ROWS], subject.labels if model.condition else None
         z = np.asarray(model.encode(x, None if labels is None else labels[:ROWS]))
         order, span = np.argsort(-z.std(axis=0)), max(span, np.quantile(abs(z), 0.999))
+    if sizes:
+        order = order[order < sizes[0]]
     latent = {"latent_dim": model.latent_dim, "order": order.tolist()}
-    return latent | {"span": float(np.ceil(span))}
+    return latent | {"span": float(np.ceil(span)), "level_sizes": sizes}
 
 
 def _examples(model: keras.Model, subject: Subject) -> list[dict[str, Any]]:

@@ -44,15 +44,21 @@ class Page {
     return (await this.model.run("encode", { x, ...this.label() })).z;
   }
 
-  /** Draws of the prior, decoded. */
-  async samples(count) {
+  /** Noise of so many draws of the prior. */
+  noise(count) {
+    return Array.from({ length: count }, () => normal(this.model.noise_dim));
+  }
+
+  /** Draws of the prior, decoded; a temperature below 1 makes them more typical. */
+  async samples(noises, temperature = 1) {
     const items = [];
-    for (let i = 1; i <= count; i++) {
-      const noise = normal(this.model.noise_dim);
+    for (const noise of noises) {
       const learned = this.model.can("prior_sample");
       const inputs = { noise, ...this.label() };
-      const z = learned ? (await this.model.run("prior_sample", inputs)).z : noise;
-      items.push({ z, pixels: await this.decode(z), name: `Sample ${i}` });
+      const drawn = learned ? (await this.model.run("prior_sample", inputs)).z : noise;
+      const z = drawn.map((value) => temperature * value);
+      const name = `Sample ${items.length + 1}`;
+      items.push({ z, pixels: await this.decode(z), name });
     }
     return items;
   }

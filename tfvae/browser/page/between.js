@@ -62,7 +62,7 @@ async function chosen(place, model, page, changed) {
   row.className = "strip";
   place.append(canvas, row);
   const end = { z: new Float32Array(model.latent_dim), async find() {} };
-  strip(row, await page.samples(SAMPLES), model.shape, (item) => {
+  strip(row, await page.samples(page.noise(SAMPLES)), model.shape, (item) => {
     end.z = item.z;
     paint(canvas, item.pixels, model.shape);
     changed();

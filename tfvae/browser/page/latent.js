@@ -11,8 +11,9 @@ export function setUp(root, model, page) {
   let z = new Float32Array(model.latent_dim);
   const find = (name) => root.querySelector(name);
   const picture = find(".picture");
+  const ladder = new Ladder(root, model);
   const show = latest(page, async () => {
-    paint(picture, await page.decode(z), model.shape);
+    paint(picture, await page.decode(ladder.kept(z)), model.shape);
   });
   const sliders = model.order.map((axis) => slider(axis, model.span));
   for (const { input, output, axis } of sliders) {
@@ -32,11 +33,17 @@ export function setUp(root, model, page) {
   };
   place(root, sliders);
   const row = find(".samples");
-  const sample = page.guarded(async () => {
-    const drawn = await page.samples(SAMPLES);
+  let noise = page.noise(SAMPLES);
+  const draw = latest(page, async () => {
+    const drawn = await page.samples(noise, ladder.temperature);
     strip(row, drawn, model.shape, (item) => move(item.z));
     row.firstElementChild.click();
   });
+  const sample = () => {
+    noise = page.noise(SAMPLES);
+    return draw();
+  };
+  ladder.listen(draw, show);
   find(".sample").addEventListener("click", sample);
   find(".center").addEventListener("click", () => {
     release(row);
@@ -44,8 +51,46 @@ export function setUp(root, model, page) {
   });
   const begin = page.guarded(async (item) => move(await page.encode(item.pixels)));
   if (model.can("encode")) strip(find(".examples"), model.examples, model.shape, begin);
-  sample();
+  draw();
   return show;
+}
+
+/** What a ladder has beside its sliders: a temperature, and levels that are kept. */
+class Ladder {
+  constructor(root, model) {
+    this.root = root.querySelector(".ladder");
+    this.sizes = model.level_sizes;
+    const count = this.sizes.length;
+    this.root.hidden = !count;
+    const levels = this.root.querySelector(".levels");
+    levels.max = levels.value = count;
+    for (const input of this.root.querySelectorAll("input")) {
+      const output = input.parentElement.querySelector("output");
+      const say = () => {
+        const all = `${input.value} of ${count}`;
+        output.value = input === levels ? all : input.valueAsNumber.toFixed(2);
+      };
+      input.addEventListener("input", say);
+      say();
+    }
+  }
+
+  listen(draw, show) {
+    this.root.querySelector(".temperature").addEventListener("input", draw);
+    this.root.querySelector(".levels").addEventListener("input", show);
+  }
+
+  get temperature() {
+    return this.root.querySelector(".temperature").valueAsNumber;
+  }
+
+  /** A copy of z with zeros in the levels that are not kept. */
+  kept(z) {
+    if (this.root.hidden) return z;
+    const levels = this.root.querySelector(".levels").valueAsNumber;
+    const first = this.sizes.slice(0, levels).reduce((a, b) => a + b, 0);
+    return z.map((value, i) => (i < first ? value : 0));
+  }
 }
 
 function slider(axis, span) {
