@@ -1,8 +1,8 @@
 """Training speed of one model by tfvae's `model.fit` and by hand in JAX and PyTorch.
 
-Each side trains 784-400-400-z32 (or with --model a convolutional VAE, a gated
-PixelCNN or a DCGAN, not in JAX) with Bernoulli pixels, Adam and data in memory, in a
-process of its own; epochs take turns, so that all sides meet the same noise of the
+Each side trains 784-400-400-z32 (or with --model a convolutional VAE, a gated PixelCNN
+or, not in JAX, a DCGAN or a ladder) with Bernoulli pixels, Adam and data in memory, in
+a process of its own; epochs take turns, so that all sides meet the same noise of the
 machine. Needs `pip install jax torch scikit-learn`; a side that is not installed is
 left out.
 """
@@ -21,8 +21,8 @@ import numpy as np
 
 SIDES = ("tfvae", "jax", "jax:scan", "torch", "torch:compile")
 # Of the products with weights: forward, by weights, by inputs but for the first layer.
-MFLOP = {"mlp": 5.29, "conv": 49.2, "pixelcnn": 500, "dcgan": 178}
-BATCH_SIZE = {"mlp": 128, "conv": 128, "pixelcnn": 25, "dcgan": 128}
+MFLOP = {"mlp": 5.29, "conv": 49.2, "pixelcnn": 500, "dcgan": 178, "ladder": 68.7}
+BATCH_SIZE = {"mlp": 128, "conv": 128, "pixelcnn": 25, "dcgan": 128, "ladder": 64}
 BATCH_SIZE |= {"pixelcnn_3": 25, "residual_pixelcnn": 25}
 BATCH_SIZE |= {"row_lstm": 25, "diagonal_bilstm": 25}
 
@@ -115,7 +115,7 @@ def main():
 def compare(options):
     """Has all sides train in turn and prints the table."""
     sides = ["tfvae", *options.against]
-    if options.model == "dcgan":
+    if options.model in ("dcgan", "ladder"):
         sides = [s for s in sides if "jax" not in s]
     found = [s for s in sides if importlib.util.find_spec(s.partition(":")[0])]
     children = {side: start(side, options) for side in found}

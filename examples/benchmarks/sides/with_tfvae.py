@@ -47,6 +47,10 @@ def build(model, event_shape):
         pixels = make(network(event_shape, 24, 5, **options))
         pixels.compile(keras.optimizers.Adam(1e-3))
         return pixels
+    if model == "ladder":
+        ladder = tfvae.ResNetVAE(event_shape, [(1, 1, 16), (7, 3, 8)], units=[128, 48])
+        ladder.compile(keras.optimizers.Adam(1e-3))
+        return ladder
     if model == "conv":
         encoder = tfvae.networks.conv_encoder(event_shape, [32, 64], 256)
         decoder = tfvae.networks.conv_decoder(event_shape, [64, 32], 256)

@@ -1,8 +1,10 @@
 """The benchmark's models by hand in PyTorch: eager or compiled, fused Adam."""
 
+import functools
 import os
 
 import torch
+from sides.torch_ladder import Ladder
 from torch import nn
 from torch.nn import functional
 
@@ -109,11 +111,20 @@ def nll(logits, x):
     return total.sum(-1).mean()
 
 
+def ladder_loss(module, x):
+    """The negative ELBO of a ladder."""
+    logits, kl = module(x)
+    return kl.mean() + nll(logits, x)
+
+
 def single(model, compiled):
     """A function that trains a model of one loss on a batch, and its module."""
     if model == "pixelcnn":
         module = PixelCNN()
         loss = lambda x: nll(module(x), x)  # noqa: E731
+    elif model == "ladder":
+        module = Ladder()
+        loss = functools.partial(ladder_loss, module)
     else:
         encoder, decoder = convolutional() if model == "conv" else mlp()
         module, loss = nn.ModuleList([encoder, decoder]), vae_loss(encoder, decoder)
