@@ -6,8 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tests.checks import FLOWS, gradients
-from tfvae import flows
-from tfvae.flows import scalar
+from tfvae import flows, transforms
 from tfvae.transforms import TRANSFORMS
 
 tfd, tfb = tfp.distributions, tfp.bijectors
@@ -215,10 +214,13 @@ def test_transforms_are_finite_and_rise_for_any_parameters(name):
 
 
 def test_the_spline_is_that_of_tfp():
-    params = np.random.default_rng(0).normal(size=[5, 1, 3 * scalar.NUM_BINS - 1])
-    ours = scalar.Spline(tf.constant(params))
+    params = np.random.default_rng(0).normal(size=[5, 1, 3 * transforms.NUM_BINS - 1])
+    ours = transforms.Spline(tf.constant(params))
     theirs = tfb.RationalQuadraticSpline(
-        ours._widths, ours._heights, ours._slopes[..., 1:-1], range_min=-scalar.LIMIT
+        ours._widths,
+        ours._heights,
+        ours._slopes[..., 1:-1],
+        range_min=-transforms.LIMIT,
     )
     z = tf.broadcast_to(tf.linspace(-8.0, 8.0, 97), [5, 97])
     z = tf.cast(z, tf.float64)

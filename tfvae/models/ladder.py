@@ -82,11 +82,12 @@ class LadderVAE(LatentVariableModel):
         trunk = TopDown(levels)
         check_apart(encoder=encoder, levels=trunk, likelihood=likelihood)
         trunk.build(shapes)
-        prior = StandardNormal(trunk.latent_dim)
         kls = [f"kl_{i}" for i in range(len(levels))]
         names = ("loss", *objective.term_names, *kls, *objective.schedules)
-        super().__init__(likelihood, prior, trunk.latent_dim, names, **kwargs)
+        super().__init__(names, **kwargs)
         self.encoder, self.trunk, self.objective = encoder, trunk, objective
+        self.likelihood, self.prior = likelihood, StandardNormal(trunk.latent_dim)
+        self.noise_dim = trunk.latent_dim
         self._build_early(encoder)
 
     @property

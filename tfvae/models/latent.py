@@ -25,26 +25,17 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
 
     A subclass gives `p_x`, `log_likelihood`, `draw` and `densities`, beside what every
     `GenerativeModel` gives. If the prior has a u, methods take u beside x: a label or
-    an array for each example, or one for all.
+    an array for each example, or one for all. Arguments as in `GenerativeModel`.
 
-    Args:
+    Attributes:
         likelihood: The `Likelihood`.
         prior: The distribution of z, a `LatentDistribution`.
         noise_dim: Size of the noise that makes one z of the posterior.
-        report_names: As in `GenerativeModel`, like `**kwargs`.
     """
 
-    def __init__(
-        self,
-        likelihood: Likelihood,
-        prior: LatentDistribution,
-        noise_dim: int,
-        report_names: tuple[str, ...],
-        **kwargs: Any,
-    ):
-        super().__init__(report_names, **kwargs)
-        self.likelihood, self.prior, self.noise_dim = likelihood, prior, noise_dim
-
+    likelihood: Likelihood
+    prior: LatentDistribution
+    noise_dim: int
     # Layer of q(z | x); None for a ladder, each of whose levels has one.
     posterior = None
 

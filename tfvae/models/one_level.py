@@ -52,9 +52,9 @@ class OneLevelModel(LatentVariableModel, abc.ABC):
             expected = "of an encoder of x alone, or the prior one of z given u"
             checks.fail(expected, posterior=posterior)
         check_apart(posterior=posterior, likelihood=likelihood, prior=prior)
-        parts = likelihood, prior, posterior.noise_dim
-        super().__init__(*parts, report_names, **kwargs)
-        self.posterior = posterior
+        super().__init__(report_names, **kwargs)
+        self.posterior, self.likelihood, self.prior = posterior, likelihood, prior
+        self.noise_dim = posterior.noise_dim
 
     def make_inputs(self) -> Inputs:
         """The table of x, z, seed, noise, and u if there is one."""
