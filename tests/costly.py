@@ -24,6 +24,7 @@ KEPT = {
     "test_cli": {
         "test_a_closed_stdout_gives_no_traceback_and_no_log_lines_reach_it": None,
         "test_a_gan_is_trained_reported_and_exported": None,
+        "test_a_ladder_is_trained_pictured_and_exported": None,
         "test_a_model_without_latents_is_trained_reported_and_exported": None,
         "test_interrupted_trainings_answer_130_and_143_and_can_be_resumed": None,
         "test_pixels_are_trained_pictured_and_exported": None,

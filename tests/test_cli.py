@@ -101,6 +101,20 @@ def test_a_gan_is_trained_reported_and_exported(tfvae_cli, tmp_path):
     assert {"samples.png", "saved_model", "gan_mnist.tflite"} < set(os.listdir(out))
 
 
+def test_a_ladder_is_trained_pictured_and_exported(tfvae_cli, tmp_path):
+    small = ["levels=[[1,1,4],[4,2,2]]", "units=[16,8]", "filters=4", "warm_up=0"]
+    settings = [part for change in small for part in ("--set", change)]
+    out = tmp_path / "run"
+    train = ["train", "ladder_vae_mnist", "--data", "digits", "--out", out]
+    code, shown, _ = tfvae_cli(*train, *settings, "--epochs", 2, "--samples", 2)
+    assert code == 0
+    assert "KL of level 2, test" in shown
+    pictures = {"levels.png", "temperatures.png", "traversals.png"}
+    pictures |= {"kl_per_channel.png", "saved_model", "ladder_vae_mnist.tflite"}
+    assert pictures < set(os.listdir(out))
+    assert tfvae_cli("train", "--resume", "--epochs", 3, "--out", out)[0] == 0
+
+
 @pytest.mark.parametrize("preset", ["pixelcnn_mnist", "row_lstm_mnist"])
 def test_pixels_are_trained_pictured_and_exported(tfvae_cli, tmp_path, preset):
     small = ["filters=4", "num_blocks=1", "first_kernel_size=3", "binarize=dynamic"]

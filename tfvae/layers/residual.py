@@ -14,8 +14,9 @@ class ResidualBlock(Configurable, keras.layers.Layer):
     """Residual block: `shortcut(x) + branch(x)`, `[batch, height, width, filters]`.
 
     The branch has two convolutions with an activation before each; both are at the
-    lower resolution if it changes. The shortcut is x itself, or a 1 x 1 convolution of
-    it where the shape changes.
+    lower resolution if it changes. The second starts at 0, so that a deep network
+    starts as a shallow one. The shortcut is x itself, or a 1 x 1 convolution of it
+    where the shape changes.
 
     Args:
         filters: Channels of the output.
@@ -44,13 +45,14 @@ class ResidualBlock(Configurable, keras.layers.Layer):
     ):
         checks.one_of([None, "down", "up"], resize=resize)
         super().__init__(**kwargs)
-        conv, size = keras.layers.Conv2D, (filters, kernel_size)
-        grow = keras.layers.Conv2DTranspose
+        conv = keras.layers.Conv2D
+        last, strides = (
+            (keras.layers.Conv2DTranspose, 2) if resize == "up" else (conv, 1)
+        )
+        size, zeros = (filters, kernel_size), {"kernel_initializer": "zeros"}
         self.activate = keras.layers.Activation(activation)
         self.first = conv(*size, 2 if resize == "down" else 1, "same")
-        self.second = (
-            grow(*size, 2, "same") if resize == "up" else conv(*size, 1, "same")
-        )
+        self.second = last(*size, strides, "same", **zeros)
         self.double = keras.layers.UpSampling2D() if resize == "up" else None
         self.shortcut = None
 

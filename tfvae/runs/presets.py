@@ -8,9 +8,9 @@ from tfvae.runs import other_presets
 from tfvae.runs.preset import LONG, MNIST, Preset
 
 _RESIDUAL = LONG | dict(
-    epochs=40,
+    epochs=45,
     batch_size=64,
-    learning_rate=4e-3,
+    learning_rate=2e-3,
     weight_decay=0.01,
     clip=100.0,
     patience=40,
@@ -19,7 +19,7 @@ _DIGITS = dict(source="digits", binarize=None)
 _SMALL = dict(latent_dim=8, hidden_units=[256, 128], activation="relu", scale="learned")
 _LARGE = dict(latent_dim=50, hidden_units=[300, 300], activation="glu")
 _WARM = dict(warm_up=0.25)
-_RESNET = dict(latent_dim=32, filters=[16, 32, 32], units=450, warm_up=0.1)
+_RESNET = dict(latent_dim=32, filters=[16, 32, 32], units=450, warm_up=0.02)
 _QUICK = dict(
     epochs=150,
     batch_size=64,
@@ -138,6 +138,7 @@ PRESETS = {
         model=dict(
             levels=[[1, 1, 16], [7, 3, 8]],
             units=[128, 48],
+            filters=16,
             posterior="iaf",
             warm_up=0.02,
             free_bits=0.0,
