@@ -54,6 +54,7 @@ KEPT = {
         "test_flows_fitted_to_densities": None,
         "test_guide_from_training_to_a_phone": None,
         "test_identifiable_vae_beside_a_vae": None,
+        "test_ladder_of_digits": None,
         "test_made_on_binary_data": None,
         "test_own_networks": None,
         "test_rotation_scale_and_position": None,

@@ -87,6 +87,13 @@ def test_guide_from_training_to_a_phone(run, tmp_path):
     assert out.count(" kB, differs by ") == 2
 
 
+def test_ladder_of_digits(run, tmp_path):
+    out = run("ladder_of_digits.py", "--epochs=4", "--out=out")
+    assert "level 2:" in out
+    assert "levels: [" in out
+    assert (tmp_path / "out/temperatures.png").exists()
+
+
 def test_digits_by_label(run, tmp_path):
     out = run("digits_by_label.py", "--epochs=1", "--out=out")
     assert "test log p(x | y): -" in out
