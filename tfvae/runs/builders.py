@@ -111,14 +111,15 @@ def resnet(
     *,
     filters: Ints,
     units: int,
+    activation: str,
     warm_up: int | None = None,
     **options: Any,
 ) -> keras.Model:
     """Builds a VAE from residual networks; `warm_up` and options are as in `mlp`."""
     if warm_up:
         options["objective"] = objectives.ELBO(objectives.warm_up(warm_up))
-    encoder = networks.resnet_encoder(event_shape, filters, units)
-    decoder = networks.resnet_decoder(event_shape, filters[::-1], units)
+    encoder = networks.resnet_encoder(event_shape, filters, units, activation)
+    decoder = networks.resnet_decoder(event_shape, filters[::-1], units, activation)
     return make(encoder, decoder, **options)
 
 

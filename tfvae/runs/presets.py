@@ -10,7 +10,7 @@ from tfvae.runs.preset import LONG, MNIST, Preset
 _RESIDUAL = LONG | dict(
     epochs=45,
     batch_size=64,
-    learning_rate=2e-3,
+    learning_rate=3e-3,
     weight_decay=0.01,
     clip=100.0,
     patience=40,
@@ -19,7 +19,9 @@ _DIGITS = dict(source="digits", binarize=None)
 _SMALL = dict(latent_dim=8, hidden_units=[256, 128], activation="relu", scale="learned")
 _LARGE = dict(latent_dim=50, hidden_units=[300, 300], activation="glu")
 _WARM = dict(warm_up=0.25)
-_RESNET = dict(latent_dim=32, filters=[16, 32, 32], units=450, warm_up=0.02)
+_RESNET = dict(
+    latent_dim=32, filters=[16, 32, 32], units=450, activation="silu", warm_up=0.02
+)
 _QUICK = dict(
     epochs=150,
     batch_size=64,
@@ -143,7 +145,7 @@ PRESETS = {
             warm_up=0.02,
             free_bits=0.0,
         ),
-        training=_RESIDUAL | dict(epochs=32, learning_rate=3e-3),
+        training=_RESIDUAL | dict(epochs=32),
     ),
     "resnet_vae_cifar10": Preset(
         "ResNet VAE of the IAF paper for CIFAR-10, 20 levels of 160 maps: for GPUs",
