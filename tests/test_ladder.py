@@ -277,6 +277,10 @@ def test_traversals_move_a_channel_and_center_the_levels_below(model):
     rows = tfvae.plots.models._channels(model, model.encode(images(1)), 1)
     moved = np.where(rows[1][0], 2.0, rows[0])
     np.testing.assert_allclose(model.decode(moved), by_hand, rtol=1e-5)
+    some = tfvae.plots.traversals(model, level=0, dimensions=[2], steps=3)
+    assert len(some.axes[0].get_yticks()) == 1
+    with pytest.raises(ValueError, match="`dimensions`.*channels=3"):
+        tfvae.plots.traversals(model, level=0, dimensions=[3])
     with pytest.raises(ValueError, match="`level`.*3"):
         tfvae.plots.traversals(model, level=3)
     with pytest.raises(ValueError, match="`level`.*no ladder"):

@@ -139,10 +139,11 @@ def traversals(
         model: Model with `decode`.
         z: Values of the fixed latents, `[latent]` or `[1, latent]`, for instance
             `model.encode(x[:1])`; by default 0.
-        dimensions: Latents that move, one for each row; by default all.
-        level: For a ladder, the level whose channels move, one for each row and all
-            pixels of a channel alike; by default the coarsest, 0. Levels below are at
-            the center of their prior given the change, or they would undo it.
+        dimensions: Latents that move, one for each row; for a ladder the channels of
+            the level that do. By default all.
+        level: For a ladder, the level whose channels move, all pixels of a channel
+            alike; by default the coarsest, 0. Levels below are at the center of their
+            prior given the change, or they would undo it.
         span: Greatest value of the moving latent, for a ladder in units of its prior.
         steps: Images in a row.
 
@@ -153,35 +154,28 @@ def traversals(
     z = checks.array([model.latent_dim], z=np.atleast_2d(z))
     if len(z) != 1:
         checks.fail("1", hint="Take z[:1].", **{"len(z)": len(z)})
-    if dimensions is None and hasattr(model, "split"):
-        z, movers, names = _channels(model, z, level or 0)
+    if hasattr(model, "split"):
+        z, movers, name = _channels(model, z, level or 0)
     elif level is not None:
-        expected = "left out: the model is no ladder, or `dimensions` are given"
-        checks.fail(expected, level=level)
+        checks.fail("left out: the model is no ladder", level=level)
     else:
-        movers, names = _single(model, dimensions)
+        movers, name = np.eye(model.latent_dim, dtype=bool), "latent_dim"
+    dimensions = range(len(movers)) if dimensions is None else dimensions
+    dimensions = checks.integers(dimensions=list(dimensions), minimum=0)
+    if max(dimensions) >= len(movers):
+        checks.fail(f"below {name}={len(movers)}", dimensions=dimensions)
+    movers = movers[np.asarray(dimensions)]
+    names = [f"$z_{{{i}}}$" for i in dimensions]
     values = np.linspace(-span, span, steps)
     rows = np.where(movers[:, None], values[:, None], z)
     labels = {"row_labels": names, "column_labels": [f"{v:.2f}" for v in values]}
     return _decoded(model, rows, title="Latent traversals", **labels)
 
 
-def _single(
-    model: keras.Model, dimensions: Sequence[int] | None
-) -> tuple[np.ndarray, list[str]]:
-    """The latents that move, booleans `[rows, latent]`, and names of the rows."""
-    dimensions = range(model.latent_dim) if dimensions is None else dimensions
-    dimensions = checks.integers(dimensions=list(dimensions), minimum=0)
-    if max(dimensions) >= model.latent_dim:
-        checks.fail(f"below latent_dim={model.latent_dim}", dimensions=dimensions)
-    movers = np.eye(model.latent_dim, dtype=bool)[np.asarray(dimensions)]
-    return movers, [f"$z_{{{i}}}$" for i in dimensions]
-
-
 def _channels(
     model: keras.Model, z: np.ndarray, level: int
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """The z with 0 below a level, its channels that move, and names of the rows."""
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """The z with 0 below a level, the latents of each of its channels, and a name."""
     if level >= len(model.levels):
         checks.fail(f"below the number of levels, {len(model.levels)}", level=level)
     shapes = model.split(np.arange(model.latent_dim))
@@ -191,7 +185,7 @@ def _channels(
     )
     count = shapes[level].shape[-1]
     movers = (number == level) & (channel == np.arange(count)[:, None])
-    return np.where(number > level, 0, z), movers, [str(i) for i in range(count)]
+    return np.where(number > level, 0, z), movers, "the number of channels"
 
 
 @checks.checked

@@ -17,6 +17,7 @@ from tfvae.loading import load
 from tfvae.metrics.latent import is_gaussian
 from tfvae.models import GAN, LadderVAE
 from tfvae.models.latent import LatentVariableModel
+from tfvae.plots.latents import ACTIVE
 from tfvae.runs import builders
 from tfvae.runs.folder import Run
 
@@ -181,13 +182,17 @@ def _latent_figures(
 
 def _image_figures(model: keras.Model, x: np.ndarray) -> dict[str, Any]:
     figures = {"manifold": plots.manifold(model)} if model.latent_dim == 2 else {}
+    moving = {}
     if isinstance(model, LadderVAE):
         figures["levels"] = plots.levels(model, x[:10])
         figures["temperatures"] = plots.temperatures(model)
+        coarsest = metrics.kl_per_channel(model, x)[0]
+        active = np.argsort(-coarsest)[: max(1, (coarsest > ACTIVE).sum())]
+        moving = {"z": model.encode(x[:1]), "dimensions": active.tolist()}
     return figures | {
         "reconstructions": plots.reconstructions(model, x[:10]),
         "interpolations": plots.interpolations(model, x[:5], x[-5:]),
-        "traversals": plots.traversals(model),
+        "traversals": plots.traversals(model, **moving),
     }
 
 
