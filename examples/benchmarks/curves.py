@@ -23,7 +23,7 @@ figure = Figure((6, 4), layout="constrained")
 axes = figure.add_subplot(
     xlabel="epoch", ylabel="log p(x) or ELBO [nats]: validation -, training --"
 )
-rows = []
+rows, best = [], -float("inf")
 for run in options.runs:
     name = json.loads((run / "config.json").read_text())["preset"]
     with (run / "history.csv").open(newline="") as file:
@@ -35,6 +35,7 @@ for run in options.runs:
     (line,) = axes.plot(epochs, values, marker=".", label=name)
     training = [float(row[term]) for row in history]
     axes.plot(epochs, training, "--", color=line.get_color(), linewidth=0.8)
+    best = max(best, *training)
     metrics = run / "metrics.json"
     text = f"{name}: epoch {len(values)}, validation {values[-1]:.2f}"
     if metrics.exists():
@@ -44,6 +45,7 @@ for run in options.runs:
     slope = (values[-1] - values[-3]) / 2 if len(values) > 2 else float("nan")
     text += f" nats; {slope:+.2f} an epoch at the end"
     print(f"{text}, {training[-1] - values[-1]:+.2f} on training data")
+axes.set_ylim(best - 12, best + 1)  # the first epochs would hide the others
 axes.legend()
 figure.savefig(options.out.with_suffix(".png"), dpi=128)
 with options.out.with_suffix(".csv").open("w", newline="") as file:
