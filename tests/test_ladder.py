@@ -150,6 +150,20 @@ def test_levels_are_parts_of_z(model):
     assert [level.shape[1:] for level in levels] == [(1, 1, 3), (4, 4, 2), (4, 4, 2)]
     flat = [tf.reshape(level, [5, -1]) for level in levels]
     np.testing.assert_array_equal(tf.concat(flat, axis=-1), z)
+    np.testing.assert_array_equal(model.join(levels), z)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_is_kept_in_the_file(policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    model = ladder()
+    model.compile("adam")
+    assert np.isfinite(model.fit(images(32), verbose=0).history["loss"]).all()
+    model.save(tmp_path / "ladder.keras")
+    keras.config.set_dtype_policy("float32")
+    twin = tfvae.load(tmp_path / "ladder.keras")
+    x = images(4)
+    np.testing.assert_array_equal(model.elbo(x, seed=1), twin.elbo(x, seed=1))
 
 
 def test_reconstruction_by_levels(model):
@@ -197,9 +211,17 @@ def test_temperature_scales_the_noise_of_each_level(model):
         (lambda m: ladder("flow"), "`posterior` must be one of"),
         (
             lambda m: tfvae.ResNetVAE(SHAPE, [(3, 1, 2)], units=[8]),
-            "`sizes`.*halving",
+            "`height`.*halved",
         ),
         (lambda m: tfvae.ResNetVAE(SHAPE, LEVELS, units=[8]), "`units`"),
+        (lambda m: tfvae.ResNetVAE(SHAPE, [], units=[]), "`levels`"),
+        (lambda m: tfvae.ResNetVAE(SHAPE, [(1, 2)], units=[8]), "`levels`"),
+        (
+            lambda m: tfvae.ResNetVAE(SHAPE, LEVELS[::-1], units=UNITS),
+            "`levels`.*coarse first",
+        ),
+        (lambda m: m.split(np.zeros([2, 70])), "`z.shape`"),
+        (lambda m: m.join([np.zeros([2, 1, 1, 3])]), "`levels`"),
         (
             lambda m: tfvae.LadderVAE(
                 keras.Sequential([keras.layers.Dense(3)]), [], keras.layers.Dense(1)

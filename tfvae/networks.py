@@ -377,7 +377,8 @@ def _halvings(height: int, size: int) -> int:
     while height > size:
         height, halvings = math.ceil(height / 2), halvings + 1
     if height != size:
-        checks.fail("heights that halving gives, coarse first", sizes=size)
+        expected = "1, or the height of x halved some times and rounded up"
+        checks.fail(expected, height=size)
     return halvings
 
 

@@ -1,5 +1,6 @@
 """Branches of residual blocks that go through a narrow middle."""
 
+import functools
 from typing import Any
 
 import keras
@@ -48,8 +49,10 @@ class Bottleneck(Configurable, keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        conv, start = keras.layers.Conv2D, "zeros" if zeros else "glorot_uniform"
-        self.activate = keras.layers.Activation(activation)
+        same = {"dtype": self.dtype_policy}
+        conv = functools.partial(keras.layers.Conv2D, **same)
+        start = "zeros" if zeros else "glorot_uniform"
+        self.activate = keras.layers.Activation(activation, **same)
         self.first, self.side = conv(units, 1), conv(units, 1, use_bias=False)
         self.middle = conv(units, kernel_size, padding="same")
         self.last = conv(filters, 1, kernel_initializer=start)

@@ -45,21 +45,22 @@ class ResidualBlock(Configurable, keras.layers.Layer):
     ):
         checks.one_of([None, "down", "up"], resize=resize)
         super().__init__(**kwargs)
-        conv = keras.layers.Conv2D
-        last, strides = (
-            (keras.layers.Conv2DTranspose, 2) if resize == "up" else (conv, 1)
-        )
-        size, zeros = (filters, kernel_size), {"kernel_initializer": "zeros"}
-        self.activate = keras.layers.Activation(activation)
-        self.first = conv(*size, 2 if resize == "down" else 1, "same")
+        same, conv = {"dtype": self.dtype_policy}, keras.layers.Conv2D
+        grow, size = keras.layers.Conv2DTranspose, (filters, kernel_size)
+        last, strides = (grow, 2) if resize == "up" else (conv, 1)
+        zeros = same | {"kernel_initializer": "zeros"}
+        self.activate = keras.layers.Activation(activation, **same)
+        self.first = conv(*size, 2 if resize == "down" else 1, "same", **same)
         self.second = last(*size, strides, "same", **zeros)
-        self.double = keras.layers.UpSampling2D() if resize == "up" else None
+        self.double = keras.layers.UpSampling2D(**same) if resize == "up" else None
         self.shortcut = None
 
     def build(self, input_shape: Any) -> None:
         if self.resize == "down" or input_shape[-1] != self.filters:
             strides = 2 if self.resize == "down" else 1
-            self.shortcut = keras.layers.Conv2D(self.filters, 1, strides)
+            self.shortcut = keras.layers.Conv2D(
+                self.filters, 1, strides, dtype=self.dtype_policy
+            )
             self.shortcut.build(input_shape)
         self.first.build(input_shape)
         self.second.build(self.first.compute_output_shape(input_shape))

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfvae import checks
 from tfvae.config import Configurable, register
 from tfvae.layers.top_down_block import LevelDraw, Shape, TopDownBlock
 
@@ -30,21 +31,45 @@ class TopDown(Configurable, keras.layers.Layer):
     """
 
     def __init__(self, levels: Sequence[TopDownBlock], **kwargs: Any):
+        if not isinstance(levels, (list, tuple)) or not levels:
+            checks.fail("a list of `layers.TopDownBlock`", levels=levels)
+        for level in levels:
+            checks.instance(TopDownBlock, "a `layers.TopDownBlock`", level=level)
+        kwargs.setdefault("dtype", levels[0].dtype_policy)
         super().__init__(**kwargs)
         self.levels = list(levels)
 
     def build(self, features_shapes: Any) -> None:
         if self.built:
             return
-        shapes = [(None, *features_shapes[level.scale][1:]) for level in self.levels]
+        shapes = self._shapes_of_levels(features_shapes)
         self._shapes = shapes
         self.start = self.add_weight(shape=shapes[0][1:], name="start")
         self.grow: list[keras.layers.Layer | None] = []
         for above, shape in zip([shapes[0], *shapes], shapes, strict=False):
-            self.grow.append(None if above == shape else _growth(above, shape))
+            self.grow.append(
+                None if above == shape else _growth(above, shape, self.dtype_policy)
+            )
         for level, shape in zip(self.levels, shapes, strict=True):
             level.build(shape, shape)
         self.built = True
+
+    def _shapes_of_levels(self, features_shapes: Any) -> list[tuple]:
+        """Shape of the features that each level sees, which must grow."""
+        count, scales = len(features_shapes), [level.scale for level in self.levels]
+        if max(scales) >= count:
+            checks.fail(
+                f"below the number of the encoder's outputs, {count}", scale=max(scales)
+            )
+        shapes = [(None, *features_shapes[scale][1:]) for scale in scales]
+        sizes = [shape[1:3] for shape in shapes]
+        for above, below in zip(sizes, sizes[1:], strict=False):
+            if above[0] > below[0] or above[1] > below[1]:
+                expected = "levels, and outputs of the encoder, coarse first"
+                checks.fail(
+                    expected, levels=f"maps of {[list(size) for size in sizes]}"
+                )
+        return shapes
 
     @property
     def latent_shapes(self) -> list[Shape]:
@@ -58,6 +83,8 @@ class TopDown(Configurable, keras.layers.Layer):
 
     def split(self, z: Any) -> list[Any]:
         """Flat latents `[..., latent]` as maps, `[..., height, width, channels]`."""
+        if z.shape[-1] != self.latent_dim:
+            checks.fail(f"[..., {self.latent_dim}]", **{"z.shape": list(z.shape)})
         maps, first = [], 0
         for shape in self.latent_shapes:
             part = z[..., first : first + math.prod(shape)]
@@ -107,19 +134,20 @@ class TopDown(Configurable, keras.layers.Layer):
         return draws, self.walk(choose, num_samples * batch)
 
 
-def _growth(above: tuple, shape: tuple) -> keras.layers.Layer:
+def _growth(above: tuple, shape: tuple, dtype: Any) -> keras.layers.Layer:
     """A layer from one scale to the next finer one."""
+    make, same = keras.layers, {"dtype": dtype}
     if max(above[1:3]) == 1:
-        size = math.prod(shape[1:])
-        layers = [keras.layers.Flatten(), keras.layers.Dense(size)]
-        layer = keras.Sequential([*layers, keras.layers.Reshape(shape[1:])])
+        layers = [make.Flatten(**same), make.Dense(math.prod(shape[1:]), **same)]
+        layers.append(make.Reshape(shape[1:], **same))
     else:
         pairs = list(zip(above[1:3], shape[1:3], strict=True))
         factors = tuple(math.ceil(fine / coarse) for coarse, fine in pairs)
         grown = zip(factors, pairs, strict=True)
         crops = [(0, factor * coarse - fine) for factor, (coarse, fine) in grown]
-        layers = [keras.layers.Conv2D(shape[-1], 1), keras.layers.UpSampling2D(factors)]
-        layer = keras.Sequential([*layers, keras.layers.Cropping2D(crops)])
+        layers = [make.Conv2D(shape[-1], 1, **same), make.UpSampling2D(factors, **same)]
+        layers.append(make.Cropping2D(crops, **same))
+    layer = keras.Sequential(layers)
     layer.build(above)
     return layer
 

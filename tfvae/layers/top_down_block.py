@@ -84,12 +84,12 @@ class TopDownBlock(Configurable, keras.layers.Layer):
         self.latent_shape = (*size, channels)
         kernel = self.kernel_size if max(size) > 1 else 1
         options = {"units": self.units, "kernel_size": kernel, "zeros": True}
-        options["activation"] = self.activation
+        options |= {"activation": self.activation, "dtype": self.dtype_policy}
         flows = self.posterior == "iaf"
         context = self.flow_units if flows else 0
         self.above = Bottleneck(2 * channels + h_shape[-1], **options)
         self.beside = Bottleneck(2 * channels + context, **options)
-        self.onto = keras.layers.Conv2D(h_shape[-1], 1)
+        self.onto = keras.layers.Conv2D(h_shape[-1], 1, dtype=self.dtype_policy)
         self.below = Bottleneck(h_shape[-1], **options)
         self.above.build(h_shape)
         self.beside.build(h_shape, features_shape)
@@ -140,16 +140,16 @@ class _MaskedNetwork(keras.layers.Layer):
     """
 
     def __init__(self, channels: int, units: int, reach: int):
-        super().__init__(name="flow")
+        super().__init__(name="flow", dtype="float32")  # as all flows are
         degrees = list(range(channels))
         hidden = [i * channels // units for i in range(units)]
-        window = {"above": reach, "left": reach, "right": reach}
+        window = {"above": reach, "left": reach, "right": reach, "dtype": "float32"}
         self.first = MaskedConv2D(degrees, hidden, strict=True, **window)
         # A start near gates of 0.88 for all.
         small = keras.initializers.VarianceScaling(0.01)
         window["kernel_initializer"] = small
         self.last = MaskedConv2D(hidden, [*degrees, *degrees], **window)
-        self.activate = keras.layers.Activation("silu")
+        self.activate = keras.layers.Activation("silu", dtype="float32")
 
     def build(self, z_shape: Any) -> None:
         self.first.build(z_shape)
@@ -157,8 +157,8 @@ class _MaskedNetwork(keras.layers.Layer):
         self.built = True
 
     def call(self, z: tf.Tensor, context: tf.Tensor) -> tf.Tensor:
-        hidden = self.first(tf.cast(z, self.compute_dtype)) + context
-        params = tf.cast(self.last(self.activate(hidden)), tf.float32)
+        hidden = self.first(z) + tf.cast(context, tf.float32)
+        params = self.last(self.activate(hidden))
         return tf.stack(tf.split(params, 2, axis=-1), axis=-1)
 
 

@@ -122,7 +122,17 @@ class LadderVAE(LatentVariableModel):
         Args:
             z: Latents `[..., latent]`, as `encode` gives them, or numbers by latent.
         """
-        return self.trunk.split(z)
+        return self.trunk.split(z if tf.is_tensor(z) else np.asarray(z))
+
+    def join(self, levels: Sequence[Any]) -> tf.Tensor:
+        """The flat latents `[..., latent]` of levels as `split` gives them."""
+        shapes = self.trunk.latent_shapes
+        levels = [np.asarray(level, "float32") for level in levels]
+        if [level.shape[-3:] for level in levels] != shapes:
+            expected = f"maps of {list(map(list, shapes))}"
+            checks.fail(expected, levels=[list(level.shape) for level in levels])
+        rows = [level.reshape(*level.shape[:-3], -1) for level in levels]
+        return tf.constant(np.concatenate(rows, axis=-1))
 
     def sample(
         self, num_samples: int, seed: Any = None, temperature: Any = 1.0

@@ -227,7 +227,17 @@ def ResNetVAE(
     References:
         As `LadderVAE`.
     """
-    if len(units) != len(levels):
+    triples = isinstance(levels, (list, tuple)) and all(
+        isinstance(level, (list, tuple)) and len(level) == 3 for level in levels
+    )
+    if not triples or not levels:
+        checks.fail("a list of (height, levels, latent channels)", levels=levels)
+    for level in levels:
+        checks.integers(levels=list(level), minimum=1)
+    heights = [height for height, _, _ in levels]
+    if heights != sorted(set(heights)):
+        checks.fail("of growing heights, coarse first", levels=levels)
+    if not isinstance(units, (list, tuple)) or len(units) != len(levels):
         checks.fail(f"{len(levels)} numbers, one for each scale", units=units)
     sizes, counts, channels = (list(column) for column in zip(*levels, strict=True))
     encoder = networks.ladder_encoder(event_shape, sizes, units, counts)

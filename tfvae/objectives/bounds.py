@@ -43,6 +43,7 @@ class ELBO(Objective):
         balance: If True, levels of a ladder are balanced while beta is below 1: the KL
             of level l counts `levels * w_l / sum(w)` times, with
             `w_l = latents of the level * its mean KL`, so that none is left behind.
+            Excludes `capacity` and `free_bits`.
         contrast: Weight (a number or a schedule) of an added `log p(u | z)`, for models
             with labels u: the objective of time-contrastive learning with the prior as
             classifier. It separates the latents early in training; a schedule that ends
@@ -74,6 +75,8 @@ class ELBO(Objective):
         analytic_kl: bool = True,
         num_samples: PositiveInt = 1,
     ):
+        if not isinstance(balance, bool):
+            checks.fail("True or False", error=TypeError, balance=balance)
         super().__init__(num_samples)
         self.needs_labels = bool(contrast)
         self.needs_batch = capacity is not None or free_bits > 0 or balance
