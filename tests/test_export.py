@@ -92,6 +92,8 @@ def test_served_seed_rows_give_the_samples_of_python(served):
     condition = served.model.condition
     ones = {condition.name: condition.example(1)[0]} if condition else {}
     given = {name: np.stack([value] * 2) for name, value in ones.items()}
+    if hasattr(served.model, "levels"):
+        given["temperature"] = np.ones([2, len(served.model.levels)], "float32")
     answer = served.ask("sample", seed=np.array([[11, 3], [11, 0]], "int32"), **given)
     samples = served.model.sample(5, seed=11, **ones).numpy()
     assert_same(answer, {"x": samples[[3, 0]]})
@@ -105,6 +107,8 @@ def test_signatures_are_named_and_of_variable_batch(served):
     wanted = VAE_SIGNATURES if is_vae else AUTOREGRESSIVE_SIGNATURES
     if hasattr(served.model, "discriminator"):
         wanted = VAE_SIGNATURES | JUDGING if is_vae else GAN_SIGNATURES
+    if hasattr(served.model, "levels"):
+        wanted = wanted | {"sample": (["seed", "temperature"], ["x"])}
     if condition := served.model.condition:
         more = [condition.name]
         wanted = {

@@ -48,6 +48,7 @@ XLA = pytest.param("auto", marks=[pytest.mark.slow, pytest.mark.xla], id="xla")
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("jit_compile", [False, XLA])
 @pytest.mark.filterwarnings("ignore:Training ended with beta")
+@pytest.mark.filterwarnings("ignore:Levels that tell nothing")
 def test_every_model_trains_reports_and_reloads(name, jit_compile, tmp_path):
     model = compiled(name, jit_compile=jit_compile)
     history = fit(model, epochs=2, validation_data=images(seed=1))

@@ -113,7 +113,7 @@ class LadderVAE(LatentVariableModel):
         """The table of all latent-variable models, and the temperature of levels."""
         about = "deviation of the noise of each level, 1 for the prior"
         shape = (len(self.levels),)
-        temperature = Input("temperature", shape, low=0.0, high=10.0, meaning=about)
+        temperature = Input("temperature", shape, low=0.0, high=2.0, meaning=about)
         return Inputs(*self._latent_inputs(), temperature, condition=None)
 
     def split(self, z: Any) -> list[Any]:
