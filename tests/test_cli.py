@@ -165,7 +165,9 @@ def test_evaluate_agrees_with_the_metrics_of_training(run, tfvae_cli):
 def test_resume_goes_on_to_the_asked_epochs_with_the_settings_of_the_run(
     run, tfvae_cli, monkeypatch
 ):
-    monkeypatch.setattr(cli, "_export", lambda run: [])  # slow, and tested above
+    monkeypatch.setattr(
+        "tfvae.runs.report.export", lambda run: []
+    )  # slow, and tested above
     first, config = rows(run), json.loads((run / "config.json").read_text())
     code, out, err = tfvae_cli(
         "train", "--resume", "--out", run, "--epochs", 3, "--samples", 5

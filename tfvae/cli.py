@@ -131,7 +131,7 @@ def train(
         return
     run = ready.run
     _report(run, samples)
-    _paths([run.model_file, *report.draw(run), *_export(run)])
+    _paths([run.model_file, *report.draw(run), *report.export(run)])
 
 
 @app.command()
@@ -167,7 +167,9 @@ def export(
     ] = None,
 ) -> None:
     """Export a run for TF Serving and for TFLite, or only one of them by an option."""
-    _paths(_export(_trained(run), savedmodel, tflite, quantize))
+    from tfvae.runs import report
+
+    _paths(report.export(_trained(run), savedmodel, tflite, quantize))
 
 
 @app.command("web")
@@ -273,30 +275,6 @@ def _report(run: "Run", num_samples: int) -> None:
     samples = figures.get("importance_samples")
     how = f"from {samples} importance samples each" if samples else "exact for each"
     print(f"{where}; log p(x) ± its standard error, {how}.")
-
-
-def _export(
-    run: "Run",
-    saved_model: Place = None,
-    tflite: Place = None,
-    quantize: Name = None,
-) -> list[pathlib.Path]:
-    from tfvae.export import to_saved_model, to_tflite
-    from tfvae.loading import load
-    from tfvae.runs import report
-
-    model, paths = load(run.model_file), []
-    lite, both = tflite or quantize, not (saved_model or tflite or quantize)
-    # The TFLite file first: it is replaced as a whole, but a version is added.
-    if lite or (both and model.lite_signatures()):
-        file = tflite or run.path / f"{run.config['preset']}.tflite"
-        data = report.examples(run) if quantize == "int8" else None
-        options = {"quantize": quantize, "representative_data": data}
-        paths = [to_tflite(model, file, **options)]
-    if saved_model or both:
-        folder = saved_model or run.path / "saved_model"
-        paths = [to_saved_model(model, folder), *paths]
-    return paths
 
 
 def _paths(paths: Iterable[pathlib.Path]) -> None:

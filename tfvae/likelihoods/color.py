@@ -6,22 +6,21 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import checks
-from tfvae.checks import PositiveInt
-from tfvae.config import Network, register
+from tfvae.config import register
 from tfvae.likelihoods.discrete import (
     Binned,
-    Discrete,
-    Levels,
+    LogisticMixture,
     choose,
     nearest,
     positive_scale,
+    standard_logistic,
 )
 
 tfd = tfp.distributions
 
 
 @register
-class ColorLogistic(Discrete):
+class ColorLogistic(LogisticMixture):
     """Mixtures of logistics for red, green and blue together, as in PixelCNN++.
 
     `p(r, g, b) = sum_k w_k F_k(r) F_k(g | r) F_k(b | r, g)`, each F_k a logistic in
@@ -47,17 +46,7 @@ class ColorLogistic(Discrete):
         Salimans et al., PixelCNN++, 2017, https://arxiv.org/abs/1701.05517
     """
 
-    noise_dim = 2  # the component, by the number of red, and the value
     element_ndims = 1
-
-    def __init__(
-        self,
-        decoder: Network,
-        levels: Levels = 256,
-        num_components: PositiveInt = 5,
-        **kwargs: Any,
-    ):
-        super().__init__(decoder, levels, **kwargs)
 
     @property
     def params_size(self) -> int:
@@ -131,8 +120,7 @@ class ColorMixture(tfd.Distribution):
         chosen = tf.one_hot(
             choose(noise[..., 0, 0], self._logits), self._logits.shape[-1]
         )
-        u = noise[..., 1]
-        standard = tf.math.log(u) - tf.math.log(1 - u)
+        standard = standard_logistic(noise[..., 1])
 
         def value(channel: int, before: list[tf.Tensor]) -> tf.Tensor:
             loc = self._bins(channel, [x[..., None] for x in before]).loc

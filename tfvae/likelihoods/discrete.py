@@ -85,8 +85,28 @@ def pick(noise: tf.Tensor, logits: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     return tf.gather(values, chosen, batch_dims=chosen.shape.rank)
 
 
+class LogisticMixture(Discrete):
+    """Abstract mixture of logistics in bins; arguments as in `DiscretizedLogistic`."""
+
+    noise_dim = 2  # the component, and its value
+
+    def __init__(
+        self,
+        decoder: Network,
+        levels: Levels = 256,
+        num_components: PositiveInt = 5,
+        **kwargs: Any,
+    ):
+        super().__init__(decoder, levels, **kwargs)
+
+
+def standard_logistic(u: tf.Tensor) -> tf.Tensor:
+    """A standard logistic number from a uniform one."""
+    return tf.math.log(u) - tf.math.log(1 - u)
+
+
 @register
-class DiscretizedLogistic(Discrete):
+class DiscretizedLogistic(LogisticMixture):
     """Mixtures of logistics in bins: `p(x) = sum_k w_k (F_k(x + h) - F_k(x - h))`.
 
     `F_k(x) = sigmoid((x - loc_k) / scale_k)`, and h is half of the distance between
@@ -113,17 +133,6 @@ class DiscretizedLogistic(Discrete):
         PixelCNN++, 2017, https://arxiv.org/abs/1701.05517
     """
 
-    noise_dim = 2  # the component, and its value
-
-    def __init__(
-        self,
-        decoder: Network,
-        levels: Levels = 256,
-        num_components: PositiveInt = 5,
-        **kwargs: Any,
-    ):
-        super().__init__(decoder, levels, **kwargs)
-
     @property
     def params_size(self) -> int:
         return 3 * self.num_components
@@ -136,8 +145,7 @@ class DiscretizedLogistic(Discrete):
     def from_noise(self, noise: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """See `Likelihood`: the first number chooses the component."""
         logits, loc, scale = self._split(params)
-        u = noise[..., 1:]
-        values = loc + scale * (tf.math.log(u) - tf.math.log(1 - u))
+        values = loc + scale * standard_logistic(noise[..., 1:])
         return nearest(pick(noise[..., 0], logits, values), self.levels)
 
     def _split(self, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -250,10 +250,9 @@ class LadderVAE(LatentVariableModel):
     def _sample_by_noise(
         self, noise: tf.Tensor, temperature: tf.Tensor, context: None
     ) -> Outputs:
-        sizes = map(math.prod, self.trunk.latent_shapes)
-        columns = tf.unstack(temperature, axis=-1)
-        parts = zip(tf.split(noise, list(sizes), axis=-1), columns, strict=True)
-        return self._decode(tf.concat([z * t[:, None] for z, t in parts], axis=-1))
+        sizes = list(map(math.prod, self.trunk.latent_shapes))
+        level = np.repeat(np.arange(len(sizes)), sizes)  # of each latent
+        return self._decode(noise * tf.gather(temperature, level, axis=-1))
 
     def _sample_by_seed(
         self, seed: tf.Tensor, temperature: tf.Tensor, context: None

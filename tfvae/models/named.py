@@ -227,18 +227,7 @@ def ResNetVAE(
     References:
         As `LadderVAE`.
     """
-    triples = isinstance(levels, (list, tuple)) and all(
-        isinstance(level, (list, tuple)) and len(level) == 3 for level in levels
-    )
-    if not triples or not levels:
-        checks.fail("a list of (height, levels, latent channels)", levels=levels)
-    for level in levels:
-        checks.integers(levels=list(level), minimum=1)
-    heights = [height for height, _, _ in levels]
-    if heights != sorted(set(heights)):
-        checks.fail("of growing heights, coarse first", levels=levels)
-    if not isinstance(units, (list, tuple)) or len(units) != len(levels):
-        checks.fail(f"{len(levels)} numbers, one for each scale", units=units)
+    _check_levels(levels, units)
     sizes, counts, channels = (list(column) for column in zip(*levels, strict=True))
     encoder = networks.ladder_encoder(event_shape, sizes, units, counts)
     blocks = [
@@ -255,3 +244,19 @@ def ResNetVAE(
     options = {"filters": filters, "params_size": params_size}
     decoder = networks.ladder_decoder(event_shape, sizes[-1], **options)
     return LadderVAE(encoder, blocks, likelihood(decoder), **kwargs)
+
+
+def _check_levels(levels: Any, units: Any) -> None:
+    """Checks the levels of a `ResNetVAE`, and that each scale has its units."""
+    triples = isinstance(levels, (list, tuple)) and all(
+        isinstance(level, (list, tuple)) and len(level) == 3 for level in levels
+    )
+    if not triples or not levels:
+        checks.fail("a list of (height, levels, latent channels)", levels=levels)
+    for level in levels:
+        checks.integers(levels=list(level), minimum=1)
+    heights = [height for height, _, _ in levels]
+    if heights != sorted(set(heights)):
+        checks.fail("of growing heights, coarse first", levels=levels)
+    if not isinstance(units, (list, tuple)) or len(units) != len(levels):
+        checks.fail(f"{len(levels)} numbers, one for each scale", units=units)

@@ -1,4 +1,4 @@
-"""Figures, pictures and samples of the best model of a run."""
+"""Figures, pictures, samples and exports of the best model of a run."""
 
 import json
 import pathlib
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import checks, likelihoods, metrics, plots
+from tfvae.export import to_saved_model, to_tflite
 from tfvae.files import whole
 from tfvae.inputs import to_arrays
 from tfvae.loading import load
@@ -146,6 +147,8 @@ def draw(run: Run) -> list[pathlib.Path]:
     if isinstance(model, LatentVariableModel):
         figures |= _latent_figures(model, data if model.condition else x, labels)
         figures |= _image_figures(model, x) if drawable else {}
+        if isinstance(model, LadderVAE):
+            figures |= _ladder_figures(model, x, drawable)
     elif isinstance(model, GAN):
         figures |= {"traversals": plots.traversals(model)} if drawable else {}
     elif drawable:
@@ -166,33 +169,69 @@ def sample(run: Run, num_samples: int, seed: int, path: pathlib.Path) -> pathlib
     return whole(path, figure.savefig)
 
 
+def export(
+    run: Run,
+    saved_model: pathlib.Path | None = None,
+    tflite: pathlib.Path | None = None,
+    quantize: str | None = None,
+) -> list[pathlib.Path]:
+    """Exports the best model of a run; returns paths.
+
+    Args:
+        run: A run with a trained model.
+        saved_model: Folder of SavedModel versions.
+        tflite: File for TFLite. Without either, both are written into the run.
+        quantize: As in `tfvae.export.to_tflite`.
+    """
+    model, paths = load(run.model_file), []
+    lite, both = tflite or quantize, not (saved_model or tflite or quantize)
+    # The TFLite file first: it is replaced as a whole, but a version is added.
+    if lite or (both and model.lite_signatures()):
+        file = tflite or run.path / f"{run.config['preset']}.tflite"
+        data = examples(run) if quantize == "int8" else None
+        options = {"quantize": quantize, "representative_data": data}
+        paths = [to_tflite(model, file, **options)]
+    if saved_model or both:
+        folder = saved_model or run.path / "saved_model"
+        paths = [to_saved_model(model, folder), *paths]
+    return paths
+
+
 def _latent_figures(
     model: keras.Model, x: Data, labels: np.ndarray | None
 ) -> dict[str, Any]:
-    if isinstance(model, LadderVAE):
-        kl = metrics.kl_per_channel(model, x)
-        figures = {"kl_per_channel": plots.kl_per_channel(kl)}
-    else:
+    figures = {}
+    if not isinstance(model, LadderVAE):
         kl = metrics.kl_per_dimension(model, x)
-        figures = {"kl_per_dimension": plots.kl_per_dimension(kl)}
+        figures["kl_per_dimension"] = plots.kl_per_dimension(kl)
     if model.latent_dim > 1:
         figures["latent"] = plots.latent_scatter(model, x, labels)
     return figures
 
 
 def _image_figures(model: keras.Model, x: np.ndarray) -> dict[str, Any]:
-    figures = {"manifold": plots.manifold(model)} if model.latent_dim == 2 else {}
-    moving = {}
-    if isinstance(model, LadderVAE):
-        figures["levels"] = plots.levels(model, x[:10])
-        figures["temperatures"] = plots.temperatures(model)
-        coarsest = metrics.kl_per_channel(model, x)[0]
-        active = np.argsort(-coarsest)[: max(1, (coarsest > ACTIVE).sum())]
-        moving = {"z": model.encode(x[:1]), "dimensions": active.tolist()}
-    return figures | {
+    figures = {
         "reconstructions": plots.reconstructions(model, x[:10]),
         "interpolations": plots.interpolations(model, x[:5], x[-5:]),
-        "traversals": plots.traversals(model, **moving),
+    }
+    if model.latent_dim == 2:
+        figures["manifold"] = plots.manifold(model)
+    if not isinstance(model, LadderVAE):
+        figures["traversals"] = plots.traversals(model)
+    return figures
+
+
+def _ladder_figures(model: LadderVAE, x: Data, drawable: bool) -> dict[str, Any]:
+    kl = metrics.kl_per_channel(model, x)
+    figures = {"kl_per_channel": plots.kl_per_channel(kl)}
+    if not drawable:
+        return figures
+    active = np.argsort(-kl[0])[: max(1, (kl[0] > ACTIVE).sum())]
+    z, channels = model.encode(x[:1]), active.tolist()
+    return figures | {
+        "levels": plots.levels(model, x[:10]),
+        "temperatures": plots.temperatures(model),
+        "traversals": plots.traversals(model, z, dimensions=channels),
     }
 
 
