@@ -167,11 +167,10 @@ class LadderVAE(LatentVariableModel):
         levels = checks.integer(minimum=0, maximum=count, levels=levels)
         z = np.array(self.encode(x))
         first = sum(np.prod(shape) for shape in self.trunk.latent_shapes[:levels])
-        noise = 0.0
+        z[:, first:] = 0
         if seed is not None:
             noise = seeds.normal(seeds.rows(seed, len(z)), [len(z), self.latent_dim])
-            noise = noise[:, first:]
-        z[:, first:] = noise
+            z[:, first:] = noise[:, first:]
         return self.decode(z)
 
     def p_x(self, z: tf.Tensor, training: bool = False) -> tfd.Distribution:
@@ -191,6 +190,13 @@ class LadderVAE(LatentVariableModel):
         levels, _ = self._walk(x, noise, training)
         z = flat([level.z for level in levels], noise)
         return z, sums([level.log_prob for level in levels], noise)
+
+    def center(
+        self, x: tf.Tensor, context: Context, training: bool = False
+    ) -> tf.Tensor:
+        """See `LatentVariableModel`: noise 0 at each level."""
+        noise = tf.zeros([1, keras.ops.shape(x)[0], self.noise_dim])
+        return self.draw(x, context, noise, training)[0][0]
 
     def densities(
         self, x: tf.Tensor, context: Context, noise: tf.Tensor, training: bool = False

@@ -68,13 +68,19 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         """
 
     @abc.abstractmethod
+    def center(
+        self, x: tf.Tensor, context: Context, training: bool = False
+    ) -> tf.Tensor:
+        """The z of noise 0, `[batch, latent]`; arguments as in `draw`."""
+
+    @abc.abstractmethod
     def densities(
         self, x: tf.Tensor, context: Context, noise: tf.Tensor, training: bool = False
     ) -> LogDensities:
         """Log-densities of the draws of z that noise makes; arguments as in `draw`."""
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        z = self._center(*self.inputs.unpack(inputs), training=training)
+        z = self.center(*self.inputs.unpack(inputs), training=training)
         return self.p_x(z, training=training).mean()
 
     @property
@@ -187,7 +193,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         signatures = {
             "serving_default": self.entry(self._reconstruct, "x"),
             "encode": self.entry(
-                lambda x, context: {"z": self._center(x, context)}, "x"
+                lambda x, context: {"z": self.center(x, context)}, "x"
             ),
             "decode": Signature(self._decode, (self.inputs["z"],)),
             "sample": self._sample_signature(),
@@ -197,15 +203,8 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
             signatures["prior"] = self.entry(self._prior)
         return signatures
 
-    def _center(
-        self, x: tf.Tensor, context: Context, training: bool = False
-    ) -> tf.Tensor:
-        """The z of noise 0."""
-        noise = tf.zeros([1, keras.ops.shape(x)[0], self.noise_dim])
-        return self.draw(x, context, noise, training)[0][0]
-
     def _reconstruct(self, x: tf.Tensor, context: Context) -> Outputs:
-        return self._decode(self._center(x, context))
+        return self._decode(self.center(x, context))
 
     def _decode(self, z: tf.Tensor) -> Outputs:
         return {"x": self.p_x(z).mean()}

@@ -98,6 +98,13 @@ class OneLevelModel(LatentVariableModel, abc.ABC):
         params = self.posterior.params(inputs, training=training)
         return self.posterior.from_noise(params, noise)
 
+    def center(
+        self, x: tf.Tensor, context: Context, training: bool = False
+    ) -> tf.Tensor:
+        """See `LatentVariableModel`."""
+        inputs = self.posterior_inputs(x, context)
+        return self.posterior.center(inputs, training=training)
+
     def densities(
         self, x: tf.Tensor, context: Context, noise: tf.Tensor, training: bool = False
     ) -> LogDensities:
